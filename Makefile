@@ -1,0 +1,39 @@
+# The front of the project: `make demo` makes a verified dataset, `make test` runs the tests.
+# Everything is installed into .venv from pinned versions; PYTHON chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out/demo
+
+.PHONY: demo test test-heavy lint format setup clean
+
+demo: setup ## the main job on the rehearsal model; no GPU, key or container engine needed
+	$(BIN)/provender rehearse --out $(OUT)
+
+test: setup ## the tests, without the heavy ones
+	$(BIN)/python -m pytest -m "not heavy" --cov --cov-report=term:skip-covered -q
+
+test-heavy: setup ## kill and resume, whole runs, slow suites
+	$(BIN)/python -m pytest -m heavy -q
+
+lint: setup ## style, types, import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+setup: .make/installed
+
+.make/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("provender needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=...)" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "the venv module is missing; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,docker]"
+	@mkdir -p .make && touch $@
+
+clean:
+	rm -rf $(VENV) .make out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
