@@ -1,0 +1,184 @@
+"""The endpoints of one model: who gets the next request, who is left out for a while, who waits in line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+
+from served_model.limits import AdaptiveLimit
+from served_model.retry import Fault
+from served_model.types import ModelUnavailable
+
+logger = logging.getLogger(__name__)
+
+LONGEST_COOLDOWN_S = 5.0  # so that an endpoint that comes back is used again within 5 s
+FAULTS_TO_EJECT = 20  # in a row: a stray 20 % of bad answers never gets there, a broken server soon does
+FAULTY = frozenset({Fault.UNREACHABLE, Fault.STALLED, Fault.BROKEN})
+
+
+class Endpoint:
+    """One base URL with what is known of it. `label` is safe to print."""
+
+    def __init__(self, base_url: str, max_in_flight: int, cooldown_s: float) -> None:
+        self.label = base_url.rstrip("/")
+        self.url = f"{self.label}/chat/completions"
+        self.limit = AdaptiveLimit(max_in_flight)
+        self.in_flight = 0
+        self.sent = 0
+        self.closed_until = 0.0  # loop time
+        self.ejected = False
+        self._first_cooldown_s = cooldown_s
+        self._cooldown_s = cooldown_s
+        self._faults = 0
+        self._probing = False
+
+    def admits(self, now: float) -> bool:
+        """Whether one more request may go out. An ejected endpoint gets one at a time until it answers."""
+        if now < self.closed_until:
+            return False
+        return not self._probing if self.ejected else self.in_flight < self.limit.slots
+
+    def lease(self) -> Lease:
+        """Take one slot."""
+        self.in_flight += 1
+        self.sent += 1
+        self._probing = self.ejected
+        return Lease(self, self.limit.start(self.in_flight), self.ejected)
+
+    def finish(self, lease: Lease, fault: Fault, now: float) -> float:
+        """Give the slot back; returns the seconds for which the endpoint is now left out, mostly 0."""
+        self.in_flight -= 1
+        if lease.probe:
+            self._probing = False
+        if fault is Fault.CANCELLED:
+            return 0.0
+        self.limit.finish(lease.epoch, overloaded=fault in (Fault.OVERLOADED, Fault.STALLED))
+        if fault not in FAULTY:
+            self._faults = 0
+            self._take_back()
+            return 0.0
+        self._faults += 1
+        if fault is Fault.UNREACHABLE or self._faults >= FAULTS_TO_EJECT:
+            return self._eject(now)
+        return 0.0
+
+    def _take_back(self) -> None:
+        if self.ejected:
+            logger.info("endpoint %s answers again", self.label)
+            self.ejected = False
+            self.closed_until = 0.0
+        self._cooldown_s = self._first_cooldown_s
+
+    def _eject(self, now: float) -> float:
+        if now < self.closed_until:  # the other requests of the same failure
+            return 0.0
+        pause = self._cooldown_s
+        logger.log(
+            logging.DEBUG if self.ejected else logging.WARNING,
+            "endpoint %s is left out: it does not answer; next try in %.1f s",
+            self.label,
+            pause,
+        )
+        self.ejected = True
+        self.closed_until = now + pause
+        self._cooldown_s = min(LONGEST_COOLDOWN_S, 2.0 * pause)
+        return pause
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One slot of an endpoint, for one attempt."""
+
+    endpoint: Endpoint
+    epoch: int
+    probe: bool
+
+
+class EndpointPool:
+    """Hands out slots: to the endpoint with the fewest requests in flight, first come first served.
+
+    Used from one event loop only; there is no task of its own, only timers that open an endpoint again.
+    """
+
+    def __init__(self, endpoints: tuple[Endpoint, ...], max_in_flight: int) -> None:
+        self.endpoints = endpoints
+        self._max_in_flight = max_in_flight
+        self._waiting: deque[asyncio.Future[Lease]] = deque()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self.in_flight = 0
+
+    async def acquire(self, *, again: bool = False) -> Lease:
+        """Wait for a slot; a request that was sent before (`again`) goes to the head of the line.
+
+        Raises ModelUnavailable where `fail` was called meanwhile.
+        """
+        if (again or not self._waiting) and (lease := self._next_lease()):
+            return lease
+        future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
+        if again:
+            self._waiting.appendleft(future)
+        else:
+            self._waiting.append(future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.release(future.result(), Fault.CANCELLED)
+            raise
+
+    def release(self, lease: Lease, fault: Fault) -> None:
+        """Give a slot back and hand it on."""
+        self.in_flight -= 1
+        pause = lease.endpoint.finish(lease, fault, asyncio.get_running_loop().time())
+        if pause:
+            self._dispatch_in(pause)
+        self._dispatch()
+
+    def close_for(self, endpoint: Endpoint, seconds: float) -> None:
+        """Leave an endpoint out because it said when to come back."""
+        endpoint.closed_until = max(endpoint.closed_until, asyncio.get_running_loop().time() + seconds)
+        self._dispatch_in(seconds)
+
+    def fail(self, error: ModelUnavailable) -> None:
+        """Fail all who wait in line: nobody else would find an endpoint, either."""
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(type(error)(*error.args))
+
+    def close(self) -> None:
+        """Stop the timers."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def _next_lease(self) -> Lease | None:
+        if self.in_flight >= self._max_in_flight:
+            return None
+        now = asyncio.get_running_loop().time()
+        open_now = [endpoint for endpoint in self.endpoints if endpoint.admits(now)]
+        if not open_now:
+            return None
+        self.in_flight += 1
+        return min(open_now, key=lambda endpoint: (endpoint.in_flight, endpoint.sent)).lease()
+
+    def _dispatch(self) -> None:
+        while self._waiting:
+            if self._waiting[0].done():
+                self._waiting.popleft()
+                continue
+            lease = self._next_lease()
+            if lease is None:
+                return
+            self._waiting.popleft().set_result(lease)
+
+    def _dispatch_in(self, seconds: float) -> None:
+        def fire() -> None:
+            self._timers.discard(timer)
+            self._dispatch()
+
+        # A little late rather than a little early: an early timer would find the endpoint closed and not come again.
+        timer = asyncio.get_running_loop().call_later(seconds + 0.01, fire)
+        self._timers.add(timer)

@@ -1,0 +1,242 @@
+"""One configured model behind its endpoints: sends a request until there is a reply or nothing more to try.
+
+The `openai` SDK supplies addresses, credentials and the list of served models. Chat completions go through a bare
+aiohttp session: the SDK's own request path costs about 0.7 ms of CPU a request where the bare session costs 0.1 ms
+(benchmarks/client_overhead.py), and its models would be thrown away at once. All retries of the product are here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import aiohttp
+import openai
+
+from served_model.config import ModelConfig
+from served_model.endpoints import Endpoint, EndpointPool, Lease
+from served_model.keys import request_key
+from served_model.retry import Failure, Fault, pause_seconds
+from served_model.types import ChatRequest, ModelUnavailable, Reply, RequestRefused, Usage
+from served_model.wire import Completion, one_line, read_answer, request_body
+
+PROMPT_HEADER = "X-Provender-Prompt"
+KEY_HEADER = "X-Provender-Key"
+IDLE_CONNECTION_S = 4.0  # below the 5 s of uvicorn (vLLM): else requests go out on connections that just closed
+LISTING_TIMEOUT_S = 5.0  # of the list of served models, which only makes an error message better
+SHORTEST_SECRET = 6  # characters; shorter "keys" are words like "none", and blotting them out garbles messages
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCounts:
+    """What one model was asked so far. `requests` counts every attempt that was sent, `faults` failures by kind."""
+
+    requests: int = 0
+    retries: int = 0
+    replies: int = 0
+    in_flight: int = 0
+    usage: Usage = field(default_factory=Usage)
+    faults: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: ClientCounts) -> ClientCounts:
+        return ClientCounts(
+            self.requests + other.requests,
+            self.retries + other.retries,
+            self.replies + other.replies,
+            self.in_flight + other.in_flight,
+            self.usage + other.usage,
+            dict(Counter(self.faults) + Counter(other.faults)),
+        )
+
+
+@dataclass(slots=True)
+class Trouble:
+    """The failures of one request so far."""
+
+    since: float  # loop time of the first failure
+    failures: int = 0
+    last: str = ""  # the last failure, fit to be shown
+
+
+class ModelService:
+    """Asks one model. Belongs to the event loop of its first request."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+        self._sdk = _sdk_client(config)
+        self._pool = EndpointPool(
+            tuple(Endpoint(url, config.max_in_flight, config.cooldown_s) for url in config.base_urls),
+            config.max_in_flight,
+        )
+        self._headers = {"Content-Type": "application/json", "User-Agent": self._sdk.user_agent}
+        if config.api_key:
+            self._headers |= self._sdk.auth_headers
+        self._session: aiohttp.ClientSession | None = None
+        self._broken: ModelUnavailable | None = None
+        self._last_reply = float("-inf")  # loop time
+        self._requests = self._retries = self._replies = 0
+        self._usage = Usage()
+        self._faults: Counter[str] = Counter()
+
+    def key(self, request: ChatRequest) -> str:
+        """The journal key of the request."""
+        return request_key(self.config.name, request)
+
+    def counts(self) -> ClientCounts:
+        """A snapshot."""
+        return ClientCounts(
+            self._requests, self._retries, self._replies, self._pool.in_flight, self._usage, dict(self._faults)
+        )
+
+    async def complete(self, request: ChatRequest) -> Reply:
+        """Send the request until there is a reply. Raises RequestRefused, or ModelUnavailable to stop the run."""
+        key = self.key(request)
+        body = request_body(self.config.name, request)
+        headers = {PROMPT_HEADER: quote(request.prompt, safe="/._-:"), KEY_HEADER: key}
+        trouble: Trouble | None = None
+        while True:
+            lease = await self._acquire(trouble)
+            fault, failure = Fault.CANCELLED, None
+            try:
+                answer = await self._attempt(lease.endpoint, body, headers)
+                if isinstance(answer, Completion):
+                    fault = Fault.NONE
+                    return self._reply(key, answer)
+                fault, failure = answer.fault, answer
+                trouble = trouble or Trouble(asyncio.get_running_loop().time())
+                pause = await self._judge(lease, failure, trouble)
+                if fault is Fault.OVERLOADED:
+                    # It keeps its slot: a server that asks for patience must not get the next request instead.
+                    await asyncio.sleep(pause)
+            finally:
+                self._pool.release(lease, fault)
+            if fault is not Fault.OVERLOADED and pause:
+                await asyncio.sleep(pause)
+
+    async def served_models(self) -> dict[str, tuple[str, ...] | str]:
+        """What each endpoint says it serves: names, or one line on why it did not answer."""
+        return {url: await self._listing(url) for url in self.config.base_urls}
+
+    async def close(self) -> None:
+        """Close all connections. A request still in flight ends with an error."""
+        self._pool.close()
+        if self._session is not None:
+            await self._session.close()
+        await self._sdk.close()
+
+    def _reply(self, key: str, completion: Completion) -> Reply:
+        self._last_reply = asyncio.get_running_loop().time()
+        self._replies += 1
+        self._usage = self._usage + completion.usage
+        return Reply(key, completion.text, completion.finish_reason, self.config.name, completion.usage)
+
+    async def _acquire(self, trouble: Trouble | None) -> Lease:
+        if self._broken is not None:
+            raise ModelUnavailable(*self._broken.args)
+        if trouble is None:
+            return await self._pool.acquire()
+        self._retries += 1
+        try:
+            async with asyncio.timeout_at(trouble.since + self.config.deadline_s):
+                return await self._pool.acquire(again=True)
+        except TimeoutError:
+            pass
+        advice = "check that the server runs and that the base URL is right"
+        raise self._stop(f"{trouble.last}; no endpoint answered for {self.config.deadline_s:g} s: {advice}")
+
+    async def _attempt(self, endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> Completion | Failure:
+        self._requests += 1
+        try:
+            async with self._open_session().post(
+                endpoint.url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                return read_answer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL) as error:
+            return Failure(Fault.PERMANENT, one_line(f"{type(error).__name__}: {error}"))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return Failure(Fault.UNREACHABLE, one_line(f"{type(error).__name__}: {error}"))
+        except TimeoutError:
+            return Failure(Fault.STALLED, f"no answer within {self.config.timeout_s:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            return Failure(Fault.BROKEN, one_line(f"{type(error).__name__}: {error}"))
+
+    async def _judge(self, lease: Lease, failure: Failure, trouble: Trouble) -> float:
+        """Seconds to pause before the next try; raises where there is none."""
+        self._faults[failure.fault.value] += 1
+        trouble.failures += 1
+        where = f"{lease.endpoint.label} (model {self.config.name!r}): {self._redact(failure.problem)}"
+        trouble.last = where
+        if failure.fault is Fault.REFUSED:
+            raise RequestRefused(f"{where}; this request is refused for good")
+        if failure.fault is Fault.PERMANENT:
+            self._broken = self._stop(f"{where}; {await self._advice(failure, lease.endpoint)}")
+            raise self._broken
+        if failure.fault is Fault.UNREACHABLE:
+            pause = 0.0  # another endpoint may answer at once; this one is left out by the pool
+        else:
+            pause = pause_seconds(self.config.backoff_s, trouble.failures, failure)
+        left = trouble.since + self.config.deadline_s - asyncio.get_running_loop().time()
+        if pause > left:
+            return self._give_up_or_move_on(lease.endpoint, failure, trouble, where)
+        return pause
+
+    def _give_up_or_move_on(self, endpoint: Endpoint, failure: Failure, trouble: Trouble, where: str) -> float:
+        if failure.retry_after_s > 0 and len(self._pool.endpoints) > 1:
+            self._pool.close_for(endpoint, failure.retry_after_s)
+            return 0.0
+        summary = f"{where}; given up after {trouble.failures} tries in {self.config.deadline_s:g} s"
+        if failure.fault is not Fault.OVERLOADED and self._last_reply > trouble.since:
+            raise RequestRefused(f"{summary}, while other requests were answered")
+        raise self._stop(summary)
+
+    def _stop(self, message: str) -> ModelUnavailable:
+        """The error that ends the run, told to everybody who waits in line, too."""
+        error = ModelUnavailable(message)
+        self._pool.fail(error)
+        return error
+
+    async def _advice(self, failure: Failure, endpoint: Endpoint) -> str:
+        if failure.status in (401, 403):
+            return "check the API key of this model"
+        if failure.status == 404:
+            served = await self._listing(endpoint.label)
+            names = f"served there: {', '.join(served) or 'nothing'}" if isinstance(served, tuple) else served
+            return f"check the model's name and that the base URL ends as the server wants it, mostly /v1 ({names})"
+        return "check base URL and account; no request to this model can succeed"
+
+    async def _listing(self, url: str) -> tuple[str, ...] | str:
+        try:
+            page = await self._sdk.with_options(base_url=url).models.list()
+        except openai.APIConnectionError:
+            return "it does not answer"
+        except (openai.OpenAIError, ValueError) as error:
+            return f"no list of models: {self._redact(one_line(str(error)))}"
+        return tuple(one_line(str(model.id)) for model in page.data or ())
+
+    def _redact(self, text: str) -> str:
+        """Some servers repeat the key they were given in their error message."""
+        secret = self.config.api_key
+        return text.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else text
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # The pool bounds what is in flight; a bound of the connector would hide waiting requests from it.
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S)
+            timeout = aiohttp.ClientTimeout(total=self.config.timeout_s, sock_connect=self.config.connect_timeout_s)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+
+def _sdk_client(config: ModelConfig) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(
+        base_url=config.base_urls[0],
+        api_key=config.api_key or "none",
+        max_retries=0,
+        timeout=LISTING_TIMEOUT_S,
+        http_client=openai.DefaultAioHttpClient(),
+    )

@@ -1,0 +1,61 @@
+"""Brings a growing file to disk in the background, at most once a second."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+SYNC_EVERY_S = 1.0
+
+
+class Syncer:
+    """Syncs a file in a thread of its own, so that a slow disk does not hold up the event loop."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._news = threading.Event()
+        self._stopped = threading.Event()
+        self._error: OSError | None = None
+        self._thread: threading.Thread | None = None
+
+    def touch(self) -> None:
+        """Something was written; it will be on disk within about SYNC_EVERY_S."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
+            self._thread.start()
+        self._news.set()
+
+    def check(self) -> None:
+        """Raise the error of an earlier sync: after one, the kernel may have dropped what was written."""
+        if self._error is not None:
+            raise self._error
+
+    def fail(self, error: OSError) -> None:
+        """Let every later `check` raise this error."""
+        self._error = error
+
+    def sync(self) -> None:
+        """Return when everything is on disk. Raises OSError."""
+        self.check()
+        self._news.clear()
+        os.fsync(self._descriptor)
+
+    def stop(self) -> None:
+        """End the thread and sync once more. Raises OSError."""
+        self._stopped.set()
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join()
+            self.sync()
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait()
+            if self._stopped.wait(SYNC_EVERY_S):
+                return
+            self._news.clear()
+            try:
+                os.fsync(self._descriptor)
+            except OSError as error:
+                self.fail(error)
+                return
