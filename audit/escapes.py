@@ -1,0 +1,298 @@
+"""What became of every planted fault: caught (and at which stage), escaped, unused; and good work that was refused.
+
+The definitions. A call is *in effect* in a record where it is the last one of its part: a revision carries on the calls
+of the parts it keeps, so a fault in a part that was replaced is in effect only in the earlier attempts. A fault is
+
+- escaped: in effect in an accepted record. What happens to the record later (a duplicate, say) does not change that;
+- caught: not escaped, and refused by something: the first attempt that holds it was not accepted (stage: the deciding
+  check), or a drop names its key (stage: the drop's), or its reply could not be read (stage "served_model");
+- unused: its reply is not in the journal of any finished shard, so that nothing of the dataset can depend on it (the
+  run was killed or ended by its budget while the reply was on its way, or before the shard was written);
+- unaccounted: none of these. Must be 0.
+
+A fault on the wire is caught by "served_model" where the reply reached the journal in spite of it, else unused. An
+attempt is *good* where no fault is in effect in it. A good attempt that was not accepted was refused wrongly, and so
+was a drop that names keys of the answer key but none with a fault. One exception: a vote rests on all samples of its
+seed, so a good sample that a vote with faulty samples in it did not accept was *outvoted*, for which no one is to blame.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from records.types import Drop, Outcome, Record
+from verifiers.majority_vote import MajorityVote
+
+SERVED_MODEL = "served_model"
+WIRE = "wire"
+DECIDED_FOR_SURE = frozenset({"execution", "equivalence"})
+KeyLine = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EscapeRow:
+    """The fate of one kind of fault of one prompt. `planted = caught + escaped + unused + unaccounted`."""
+
+    prompt: str  # "wire" for faults on the wire, of whatever prompt
+    kind: str
+    decidable_by: str
+    planted: int
+    caught: Mapping[str, int]  # by stage
+    escaped: int
+    unused: int
+    unaccounted: int
+
+
+@dataclass(frozen=True, slots=True)
+class BenignRow:
+    """Right replies in an odd form: the good attempts in which they were in effect, and how many were refused."""
+
+    prompt: str
+    kind: str
+    good: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class EscapeTable:
+    """All rows, sorted by prompt and kind. `wrongly_rejected` counts refused good work by "stage: reason"."""
+
+    rows: tuple[EscapeRow, ...]
+    benign: tuple[BenignRow, ...]
+    good: int  # good attempts and drops, accepted or not
+    outvoted: int  # good samples that a vote with faulty samples in it did not accept
+    wrongly_rejected: Mapping[str, int]
+    escaped_keys: Mapping[str, str]  # journal key -> id of an accepted record in which it is in effect
+    unaccounted_keys: tuple[str, ...]
+
+    @property
+    def planted(self) -> int:
+        """Faults of all kinds, those on the wire included."""
+        return sum(row.planted for row in self.rows)
+
+    @property
+    def caught(self) -> int:
+        """Faults that something refused or survived."""
+        return sum(sum(row.caught.values()) for row in self.rows)
+
+    @property
+    def escaped(self) -> int:
+        """Faults in accepted records."""
+        return sum(row.escaped for row in self.rows)
+
+    @property
+    def escaped_though_decidable(self) -> int:
+        """Escapes of kinds that execution or equivalence decides: must be 0."""
+        return sum(row.escaped for row in self.rows if row.decidable_by in DECIDED_FOR_SURE)
+
+    @property
+    def unaccounted(self) -> int:
+        """Faults of which nothing is known: must be 0."""
+        return sum(row.unaccounted for row in self.rows)
+
+
+class _Label(NamedTuple):
+    prompt: str
+    kind: str
+    decidable_by: str
+    key: str
+
+
+class _Fate(NamedTuple):
+    what: Literal["caught", "escaped", "unused", "unaccounted"]
+    stage: str = ""
+
+
+def read_key_lines(path: Path) -> list[KeyLine]:
+    """The answer key's lines. A last line that is not whole is left out: its answer was never sent.
+
+    Raises ValueError for any other line that is not an object, and OSError.
+    """
+    lines: list[KeyLine] = []
+    *whole, _ = path.read_bytes().split(b"\n")
+    for number, line in enumerate(whole, 1):
+        value = json.loads(line)
+        if not isinstance(value, dict):
+            raise ValueError(f"{path}, line {number}: not an object")
+        lines.append(value)
+    return lines
+
+
+def escape_table(
+    key_lines: Iterable[KeyLine],
+    records: Sequence[Record],
+    drops: Sequence[Drop],
+    unreadable_keys: Set[str],
+    journaled_keys: Set[str],
+) -> EscapeTable:
+    """Join the answer key with all attempts of a run, its drops, and the keys in its journals.
+
+    `journaled_keys` are the keys of the replies in the journals of finished shards, `unreadable_keys` those among them
+    that could not be read as what was asked. The order of the items in the arguments does not matter.
+    """
+    lines = list(key_lines)
+    labels = sorted({label for line in lines for label in _labels(line)})
+    faulty = frozenset(label.key for label in labels if label.prompt != WIRE)
+    ordered = sorted(records, key=lambda record: (record.candidate.chain_id, record.candidate.attempt))
+    run = _Run(ordered, drops, unreadable_keys, journaled_keys)
+    fates = {label: run.fate(label) for label in labels}
+    known = frozenset(str(line["key"]) for line in lines)
+    good, outvoted, wrongly_rejected = _good_work(ordered, drops, faulty, known)
+    return EscapeTable(
+        rows=tuple(_rows(fates)),
+        benign=tuple(_benign_rows(lines, ordered, faulty)),
+        good=good,
+        outvoted=outvoted,
+        wrongly_rejected=dict(sorted(wrongly_rejected.items())),
+        escaped_keys={label.key: run.accepted[label.key] for label, fate in fates.items() if fate.what == "escaped"},
+        unaccounted_keys=tuple(sorted(label.key for label, fate in fates.items() if fate.what == "unaccounted")),
+    )
+
+
+class _Run:
+    """A run's attempts and drops, arranged for looking up keys."""
+
+    def __init__(
+        self, ordered: Sequence[Record], drops: Sequence[Drop], unreadable: Set[str], journaled: Set[str]
+    ) -> None:
+        self.accepted: dict[str, str] = {}  # key in effect in an accepted record -> id of that record
+        self.refused: dict[str, str] = {}  # key -> stage of the first attempt that holds it, which was not accepted
+        self.dropped: dict[str, str] = {}  # key named by a drop -> its stage
+        self.unreadable, self.journaled = unreadable, journaled
+        for record in ordered:
+            if record.outcome is Outcome.PASS:
+                self.accepted.update((key, record.candidate.id) for key in _in_effect(record))
+            else:
+                for call in record.candidate.calls:
+                    self.refused.setdefault(call.key, _stage(record))
+        for drop in sorted(drops, key=lambda drop: (drop.id, drop.stage, drop.reason)):
+            for text in _texts(drop.evidence):
+                self.dropped.setdefault(text, drop.stage)
+
+    def fate(self, label: _Label) -> _Fate:
+        key = label.key
+        reached = key in self.journaled or key in self.unreadable
+        if label.prompt == WIRE:
+            return _Fate("caught", SERVED_MODEL) if reached else _Fate("unused")
+        if key in self.accepted:
+            return _Fate("escaped")
+        stage = self.refused.get(key) or self.dropped.get(key) or (SERVED_MODEL if key in self.unreadable else "")
+        if stage:
+            return _Fate("caught", stage)
+        return _Fate("unaccounted" if reached else "unused")
+
+
+def _labels(line: KeyLine) -> Iterator[_Label]:
+    """A request that was made again has its line again; the labels are equal then."""
+    if line.get("wire"):
+        yield _Label(WIRE, str(line["wire"]), WIRE, str(line["key"]))
+    if line.get("fault"):
+        yield _Label(str(line["prompt"]), str(line["fault"]), str(line["decidable_by"]), str(line["key"]))
+
+
+def _in_effect(record: Record) -> frozenset[str]:
+    """Of the calls of each part, the last one: the reply that the part's text came from."""
+    return frozenset({call.part: call.key for call in record.candidate.calls}.values())
+
+
+def _stage(record: Record) -> str:
+    check = record.deciding.check
+    return check if record.outcome is Outcome.FAIL else f"{check} (unjudged)"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a JSON value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _rows(fates: Mapping[_Label, _Fate]) -> Iterator[EscapeRow]:
+    kinds: dict[tuple[str, str, str], list[_Fate]] = defaultdict(list)
+    for label, fate in fates.items():
+        kinds[label.prompt, label.kind, label.decidable_by].append(fate)
+    for (prompt, kind, decidable_by), ends in sorted(kinds.items()):
+        stages = Counter(fate.stage for fate in ends if fate.what == "caught")
+        count = Counter(fate.what for fate in ends)
+        others = (count["escaped"], count["unused"], count["unaccounted"])
+        yield EscapeRow(prompt, kind, decidable_by, len(ends), dict(sorted(stages.items())), *others)
+
+
+def _good_work(
+    ordered: Sequence[Record], drops: Sequence[Drop], faulty: Set[str], known: Set[str]
+) -> tuple[int, int, Counter[str]]:
+    """How much good work there was, how much of it was outvoted, and what else was refused, by stage and reason."""
+    good = [record for record in ordered if not faulty & _in_effect(record) and known & _in_effect(record)]
+    refusals = [record for record in good if record.outcome is not Outcome.PASS]
+    spoilt = {_group(record) for record in ordered if faulty & _in_effect(record)}
+    wrong = [one for one in refusals if one.deciding.check != MajorityVote.kind or _group(one) not in spoilt]
+    refused = Counter(f"{_stage(record)}: {record.deciding.reason}" for record in wrong)
+    # A drop with the id of a record says something about that record, which has been counted.
+    ids = {record.candidate.id for record in ordered}
+    keys = [(drop, known & set(_texts(drop.evidence))) for drop in drops if drop.id not in ids]
+    lost = [drop for drop, named in keys if named and not faulty & named]
+    refused.update(f"{drop.stage}: {drop.reason}" for drop in lost)
+    return len(good) + len(lost), len(refusals) - len(wrong), refused
+
+
+def _group(record: Record) -> tuple[str, str]:
+    """What the samples of one vote have in common."""
+    return record.candidate.recipe, record.candidate.seed.id
+
+
+def _benign_rows(lines: Sequence[KeyLine], ordered: Sequence[Record], faulty: Set[str]) -> Iterator[BenignRow]:
+    kinds = {str(line["key"]): (str(line["prompt"]), str(line["benign"])) for line in lines if line.get("benign")}
+    met: Counter[tuple[str, str]] = Counter()
+    refused: Counter[tuple[str, str]] = Counter()
+    for record in ordered:
+        keys = _in_effect(record)
+        for kind in [] if faulty & keys else [kinds[key] for key in sorted(keys) if key in kinds]:
+            met[kind] += 1
+            refused[kind] += record.outcome is not Outcome.PASS
+    for prompt, name in sorted(met):
+        yield BenignRow(prompt, name, met[prompt, name], refused[prompt, name])
+
+
+def render(table: EscapeTable) -> str:
+    """The table as plain text, one line per kind of fault, with the sums and the refused good work below."""
+    header = ("prompt", "fault", "decided by", "planted", "caught", "escaped", "unused", "lost", "caught at")
+    rows = [header, *(_cells(row) for row in table.rows)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header) - 1)]
+    lines = [_line(row, widths) for row in rows]
+    lines.append("")
+    lines.append(
+        f"{table.planted} faults planted: {table.caught} caught, {table.escaped} escaped "
+        f"({table.escaped_though_decidable} of kinds that execution or equivalence decides), "
+        f"{table.planted - table.caught - table.escaped - table.unaccounted} unused, {table.unaccounted} unaccounted"
+    )
+    refused = sum(table.wrongly_rejected.values())
+    lines.append(f"{table.good} good attempts and drops: {refused} wrongly refused, {table.outvoted} outvoted")
+    lines += [f"  {count} at {where}" for where, count in table.wrongly_rejected.items()]
+    odd = [row for row in table.benign if row.refused]
+    lines += [f"  {row.refused} of {row.good} with the odd but right form {row.kind} ({row.prompt})" for row in odd]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: EscapeRow) -> tuple[str, ...]:
+    counts = (row.planted, sum(row.caught.values()), row.escaped, row.unused, row.unaccounted)
+    stages = ", ".join(f"{stage} {count}" for stage, count in row.caught.items())
+    return (row.prompt, row.kind, row.decidable_by, *map(str, counts), stages)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Names to the left, numbers to the right, the stages at the end."""
+    cells = [
+        cell.ljust(width) if column < 3 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(row, widths, strict=False))
+    ]
+    return "  ".join([*cells, row[-1]]).rstrip()

@@ -1,0 +1,16 @@
+"""The table of corpus formats: one line each. A recipe names the format that its seeds come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from corpus import questions, source_code
+from corpus.reader import Reader
+
+READERS: Mapping[str, Reader] = {
+    reader.name: reader
+    for reader in (
+        source_code.READER,
+        questions.READER,
+    )
+}

@@ -1,0 +1,1 @@
+"""What is kept of the accepted records, and why the rest is not."""

@@ -1,0 +1,10 @@
+"""The table of exports: one line per kind of training file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from exports import preference, rlvr, sft
+from exports.base import Export
+
+EXPORTS: Mapping[str, Export] = {entry.name: entry for entry in (sft.SFT, preference.PREFERENCE, rlvr.RLVR)}

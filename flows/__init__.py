@@ -1,0 +1,1 @@
+"""When things happen: Prefect flows, the run folder, configuration and the command line."""

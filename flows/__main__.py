@@ -1,0 +1,216 @@
+"""The command line: `provender COMMAND`, also `python -m flows`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+# Before Prefect is imported: no analytics, and its own log lines stay out of our terminal (the UI keeps them all).
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+import typer
+from typer.exceptions import TyperException
+
+from flows import terminal
+from flows.errors import ConfigError, UserError
+from flows.progress import reporting
+from flows.version import VERSION
+
+app = typer.Typer(
+    name="provender",
+    help="Makes verified training data for language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables; errors only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, for scripts.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        print(f"provender {VERSION}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def rehearse(
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/rehearsal"),
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each recipe.")] = 100,
+    fault_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of replies with a planted fault.")] = 0.3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the run and of what is planted.")] = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run the whole pipeline on the rehearsal model: no GPU, no key, no network."""
+    from flows import rehearse as rehearsal
+    from flows.config import RehearsalSettings
+
+    with reporting(quiet or as_json):
+        result = rehearsal.start(seeds, RehearsalSettings(fault_rate=fault_rate, seed=seed), out)
+    if as_json:
+        print(json.dumps(terminal.rehearsed_json(result), indent=2))
+    elif not quiet:
+        print(terminal.rehearsed_text(result))
+    if result.escapes.escaped_though_decidable:
+        raise UserError(
+            f"{result.escapes.escaped_though_decidable} planted faults escaped; see {out}/rehearsal/escapes.txt"
+        )
+
+
+@app.command()
+def make(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The run's configuration.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<name>-<fingerprint>.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value.")] = None,
+    show_config: Annotated[bool, typer.Option("--show-config", help="Print the whole config and stop.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make the dataset that CONFIG.toml describes. A rerun resumes."""
+    from flows.config import load_config
+    from flows.plan import resolve
+
+    settings = load_config(config, overrides or [])
+    plan = resolve(settings)
+    if show_config:
+        print(terminal.config_text(plan))
+        return
+    from flows import make_dataset
+
+    folder = out or make_dataset.default_out(settings, plan.inputs())
+    with reporting(quiet or as_json):
+        published = make_dataset.make(settings, str(folder))
+    if as_json:
+        print(json.dumps(terminal.published_json(published, folder), indent=2))
+    elif not quiet:
+        print(terminal.published_text(published, folder))
+
+
+@app.command()
+def verify(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="code, static, math, majority, or records (a run's own).")
+    ],
+    source: Annotated[Path, typer.Option("--in", help="Rows as JSON lines; for records: a run folder or a shard.")],
+    out: Annotated[Path, typer.Option("--out", help="Verdicts as JSON lines, one per row, in order.")],
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Prove rows that anybody made. The exit status does not depend on the verdicts."""
+    import asyncio
+
+    from flows.verify_dataset import verify_rows
+
+    counts = asyncio.run(verify_rows(kind, source, out))
+    if as_json:
+        print(json.dumps(dict(counts)))
+    elif not quiet:
+        print(f"{out}: " + ", ".join(f"{counts[name]:,} {name}" for name in ("pass", "fail", "unjudged")))
+
+
+@app.command()
+def export(
+    run: Run,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the training files.")],
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated export names.")] = "sft",
+    quiet: Quiet = False,
+) -> None:
+    """Write training files from a finished run."""
+    from flows.export_run import export_run
+
+    counts = export_run(run, formats, out)
+    if not quiet:
+        print("\n".join(f"{out}/{name}: {count:,} rows" for name, count in counts.items()))
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write the report of a run and name it."""
+    from flows.export_run import report_run
+
+    print(report_run(run))
+
+
+@app.command()
+def inspect(
+    run: Run,
+    record: Annotated[str | None, typer.Option("--id", help="One record, with all its attempts.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="FIELD=VALUE", help="Filter; repeatable.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most rows to list.")] = 50,
+) -> None:
+    """Show records, their attempts and their verdicts."""
+    from flows.export_run import inspect_run
+
+    print(inspect_run(run, record, where or [], limit))
+
+
+@app.command()
+def doctor(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG.toml]", help="Also try this config's endpoints.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check engine, sandbox, endpoints and disk, and say what to do."""
+    from flows.doctor import examine
+
+    findings = examine(config)
+    print(
+        json.dumps([vars(finding) for finding in findings], indent=2) if as_json else terminal.findings_text(findings)
+    )
+    if any(not finding.ok for finding in findings):
+        raise UserError("something is missing; see above")
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 usage or config, 130 Ctrl-C."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command; errors that a user can mend become one line on standard error."""
+    try:
+        result: Any = app(args=arguments, prog_name="provender", standalone_mode=False)
+    except TyperException as error:
+        return _say(f"{_usage(error)} (try --help)", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        return _say("stopped; run the same command again to resume", 130)
+    except BrokenPipeError:
+        sys.stdout = None  # the reader is gone: nothing more to flush
+        return 0
+    except (UserError, ConfigError) as error:
+        return _say(str(error), error.exit_status)
+    except terminal.MENDABLE as error:
+        return _say(terminal.one_line(error), terminal.exit_status(error))
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: TyperException) -> str:
+    """The message as typer itself would print it, which names the option."""
+    format_message = getattr(error, "format_message", error.__str__)
+    return " ".join(str(format_message()).split())
+
+
+def _say(line: str, status: int) -> int:
+    sys.stderr.write(f"provender: {line}\n")
+    return status
+
+
+if __name__ == "__main__":
+    main()

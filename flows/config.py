@@ -1,0 +1,177 @@
+"""The run configuration: one TOML file, validated, unknown keys refused, every default documented here."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from flows.config_errors import describe
+from flows.errors import ConfigError
+
+ROLES = ("default", "writer", "solver", "judge", "jury", "guard", "reward", "embedder")
+"""Roles that a config may map to models; a role that is absent falls back to `default`."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class ModelSettings(_Section):
+    """A served model: where it answers and under which name."""
+
+    base_url: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = Field(
+        description="Base URLs of OpenAI-compatible endpoints that serve this model, each ending in /v1."
+    )
+    name: str = Field(min_length=1, description="Model name as the endpoint knows it.")
+    api_key_env: str | None = Field(None, description="Environment variable that holds the API key; none: no key.")
+    max_in_flight: int = Field(256, ge=1, description="Most requests in flight to this model at a time.")
+    timeout_s: float = Field(600, gt=0, description="Seconds after which one attempt at a request is given up.")
+    deadline_s: float = Field(3600, gt=0, description="Seconds after which a request with all its retries is given up.")
+    price_in: float = Field(0, ge=0, description="Money per million prompt tokens, for the budget.")
+    price_out: float = Field(0, ge=0, description="Money per million completion tokens, for the budget.")
+
+
+class RecipeChoice(_Section):
+    """One recipe of the run, how much of it, and from which corpus."""
+
+    use: str = Field(description='Recipe name such as "math/solve", or "path/to/file.py:NAME".')
+    target: int | None = Field(None, ge=1, description="Accepted records to make; none: all that the seeds give.")
+    seeds: int | None = Field(None, ge=1, description="Most seeds to try; none: as many as the target needs.")
+    corpus: str | None = Field(None, description="File, folder or glob to read seeds from; none: the recipe's default.")
+    licence: str = Field("unknown", description="Licence of the corpus where its rows do not name one.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="The recipe's own settings.")
+
+
+class Budget(_Section):
+    """Limits that end a run cleanly. They are looked at each time a shard is finished."""
+
+    tokens: int | None = Field(None, ge=1, description="Prompt and completion tokens of all models.")
+    money: float | None = Field(None, gt=0, description="Sum over models of tokens times price.")
+    hours: float | None = Field(None, gt=0, description="Wall-clock hours of this start of the run.")
+    candidates_per_record: float | None = Field(
+        None, gt=0, description="Candidates per accepted record above which a recipe is ended."
+    )
+
+
+class SandboxSettings(_Section):
+    """Where programs that a model wrote are run."""
+
+    backend: Literal["auto", "namespaces"] = Field("auto", description="auto takes what can isolate here.")
+    slots: int | None = Field(None, ge=1, description="Programs run at a time; none: one per core.")
+
+
+class RehearsalSettings(_Section):
+    """The double that plays the model: how much goes wrong, and from which seed. `provender rehearse` sets it."""
+
+    fault_rate: float = Field(0.3, ge=0, le=1, description="Share of replies with a planted fault.")
+    wire_fault_rate: float = Field(0.05, ge=0, le=0.9, description="Share of requests that first fail on the wire.")
+    seed: int = Field(0, ge=0, description="Seed of what is planted.")
+
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+
+class RunConfig(_Section):
+    """All that a run is told. What affects rows enters the run's fingerprint, the rest does not."""
+
+    name: _Name = Field(description="Name of the run: letters, digits, dot, dash, underscore.")
+    seed: int = Field(0, ge=0, description="Seed of everything random in the run.")
+    models: dict[str, ModelSettings] = Field(description=f"Models by role: {', '.join(ROLES)}.")
+    recipes: list[RecipeChoice] = Field(min_length=1, description="What to make.")
+    budget: Budget = Budget()
+    sandbox: SandboxSettings = SandboxSettings()
+    rehearsal: RehearsalSettings | None = Field(None, description="Set by provender rehearse; no model is asked then.")
+    shard_size: int = Field(200, ge=1, description="Seeds per shard; a shard is the unit of work and of resume.")
+    lookahead: int = Field(2, ge=1, le=16, description="Shards of one recipe in work at a time.")
+
+    @model_validator(mode="after")
+    def _roles(self) -> RunConfig:
+        for role in self.models:
+            if role not in ROLES:
+                raise ValueError(f"models.{role}: unknown role; use one of {', '.join(ROLES)}")
+        if "default" not in self.models:
+            raise ValueError("models.default is missing: roles without a model of their own fall back to it")
+        return self
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read and validate a TOML config. `overrides` are `KEY=VALUE` with dotted keys; VALUE is TOML, else text.
+
+    Raises ConfigError with one line that names the file, the field and the remedy.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the config: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    for override in overrides:
+        _apply(data, override)
+    return validate_config(data, str(path))
+
+
+def validate_config(data: Mapping[str, Any], origin: str) -> RunConfig:
+    """Validate config data; `origin` names it in the error line."""
+    try:
+        return RunConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {describe(error, RunConfig)}") from error
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    """Set one dotted key, e.g. `recipes.0.target=5`. Raises ConfigError."""
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {override}: write KEY=VALUE, for example --set models.default.name=my-model")
+    *parents, last = key.strip().split(".")
+    place: Any = data
+    for parent in parents:
+        place = _step(place, parent, override)
+    if isinstance(place, list):
+        place[_index(place, last, override)] = _value(text)
+    elif isinstance(place, dict):
+        place[last] = _value(text)
+    else:
+        raise ConfigError(f"--set {override}: {'.'.join(parents)} is a value, not a table")
+
+
+def _step(place: Any, name: str, override: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, name, override)]
+    if isinstance(place, dict):
+        return place.setdefault(name, {})
+    raise ConfigError(f"--set {override}: {name} is below a value, not a table")
+
+
+def _index(place: list[Any], name: str, override: str) -> int:
+    if not re.fullmatch(r"\d+", name) or int(name) >= len(place):
+        raise ConfigError(f"--set {override}: {name} is not an index of a list with {len(place)} items (from 0)")
+    return int(name)
+
+
+def _value(text: str) -> Any:
+    """VALUE as TOML where it is TOML (numbers, lists, quoted text, booleans), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def api_key(settings: ModelSettings) -> str | None:
+    """The API key from the environment. Raises ConfigError when the named variable is not set."""
+    if settings.api_key_env is None:
+        return None
+    key = os.environ.get(settings.api_key_env)
+    if not key:
+        raise ConfigError(f"api_key_env: the environment variable {settings.api_key_env} is not set")
+    return key

@@ -1,0 +1,71 @@
+"""Works on a finished run folder: exports, report, inspection. Asks no model and changes no shard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from audit.inspect import list_records, show_record
+from audit.tables import text_table
+from exports import EXPORTS
+from flows.config import validate_config
+from flows.errors import ConfigError
+from flows.escapes import escape_tables
+from flows.finish import export_kept, report
+from flows.plan import resolve
+from flows.publish import choose
+from flows.run_folder import RunFolder
+
+
+def export_run(run: Path, formats: str, out: Path) -> Mapping[str, int]:
+    """Write the named exports of a run's chosen records to `out`. Raises ConfigError."""
+    names = [name.strip() for name in formats.split(",") if name.strip()]
+    for name in names:
+        if name not in EXPORTS:
+            raise ConfigError(f"--format {name}: unknown export; known: {', '.join(EXPORTS)}")
+    if not names:
+        raise ConfigError(f"--format: name at least one of {', '.join(EXPORTS)}")
+    folder = _finished(run)
+    description = folder.read_run()
+    plan = resolve(validate_config(description["config"], str(folder.run_json)))
+    selections = [choose(recipe, folder) for recipe in plan.recipes]
+    return export_kept(folder, out, description, (selections, names))
+
+
+def report_run(run: Path) -> Path:
+    """Write the run's report and return its path."""
+    folder = _finished(run)
+    report(folder, folder.read_run(), escape_tables(folder))
+    return folder.report
+
+
+def inspect_run(run: Path, record: str | None, where: Sequence[str], limit: int) -> str:
+    """One record with its attempts, or a list of records, as text. Raises ConfigError."""
+    folder = RunFolder(run)
+    folder.read_run()
+    try:
+        if record is not None:
+            return show_record(folder.root, record)
+        conditions = dict(_condition(text) for text in where)
+        rows = list(list_records(folder.root, conditions, limit))
+    except (LookupError, ValueError) as error:
+        raise ConfigError(f"inspect: {error.args[0]}") from error
+    if not rows:
+        return "no record matches"
+    headers = tuple(rows[0])
+    return text_table(headers, [[str(row[name]) for name in headers] for row in rows])
+
+
+def _condition(text: str) -> tuple[str, str]:
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--where {text}: write FIELD=VALUE, for example --where outcome=fail")
+    return field.strip(), value.strip()
+
+
+def _finished(run: Path) -> RunFolder:
+    folder = RunFolder(run)
+    state = folder.read_run().get("state")
+    if state != "complete":
+        raise ConfigError(f"{run}: the run is {state}, not complete; finish it with the command that started it")
+    return folder

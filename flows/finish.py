@@ -1,0 +1,100 @@
+"""Turns finished shards into what a run leaves: the dataset, the report, and the final run.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audit.report import ReportFacts, ReportTable, write_report
+from audit.yield_table import render_markdown
+from curation.selection import Selection
+from exports import EXPORTS
+from exports.dataset_card import CardFacts
+from exports.write import write_exports
+from flows.budget import Spending
+from flows.make_recipe import RecipeResult
+from flows.plan import RunPlan
+from flows.publish import Published, checksums, settle, spent
+from flows.run_folder import RunFolder
+from records.accounts import Accounts
+
+
+def publish(
+    plan: RunPlan,
+    folder: RunFolder,
+    results: Sequence[RecipeResult],
+    description: Mapping[str, Any],
+    spending: Spending,
+) -> Published:
+    """Write drops, dataset, run.json and report. Only then does run.json say that the run is complete."""
+    accounts, selections = settle(plan, folder, results)
+    slugs = [recipe.slug for recipe in plan.recipes]
+    ended = {slug: result.ended for slug, result in zip(slugs, results, strict=True)}
+    description = {**description, "ended": ended, "accounts": accounts.to_list()}
+    exports = export_kept(folder, folder.dataset, description, (selections, tuple(EXPORTS)))
+    accepted = {slug: len(one.kept) for slug, one in zip(slugs, selections, strict=True)}
+    description |= {
+        "accepted": accepted,
+        "exports": dict(exports),
+        "budget": spent(spending),
+        "sha256": checksums(folder),
+        "state": "complete",
+    }
+    report(folder, description)
+    folder.write_run(description)
+    return Published(accounts, accepted, exports, ended)
+
+
+def export_kept(
+    folder: RunFolder,
+    out: Path,
+    description: Mapping[str, Any],
+    chosen: tuple[Sequence[Selection], Sequence[str]],
+) -> Mapping[str, int]:
+    """Write the training files of the chosen records, and their card, to `out`. Gives rows by export.
+
+    The run's own dataset gets a second card one folder up, so that the run folder loads as a dataset, too.
+    """
+    selections, names = chosen
+    kept = {record for selection in selections for record in selection.kept}
+    facts = CardFacts(
+        name=description["name"],
+        fingerprint=description["fingerprint"],
+        model=description["model"],
+        yield_table=render_markdown(Accounts.from_list(description["accounts"])),
+        ended=description["ended"],
+        root=folder.root if out == folder.dataset else None,
+    )
+    return write_exports(folder.shards(), kept, out, names, facts)
+
+
+def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[ReportTable, ...] = ()) -> None:
+    """Write the run's report from its description and its shards."""
+    facts = ReportFacts(
+        name=description["name"],
+        fingerprint=description["fingerprint"],
+        software=description["software"],
+        state=description["state"],
+        accounts=Accounts.from_list(description["accounts"]),
+        why_ended=_why(description),
+        models=tuple(description["model"].split(",")),
+        facts=_facts(description),
+        tables=tables,
+    )
+    write_report(folder.root, folder.report, facts)
+
+
+def _why(description: Mapping[str, Any]) -> str:
+    return ", ".join(f"{slug}: {why}" for slug, why in description["ended"].items())
+
+
+def _facts(description: Mapping[str, Any]) -> dict[str, str]:
+    budget = description["budget"]
+    rows = ", ".join(f"{name} {count:,}" for name, count in description["exports"].items())
+    return {
+        "Accepted": f"{sum(description['accepted'].values()):,}",
+        "Rows by export": rows,
+        "Tokens": f"{budget['tokens']:,}",
+        "Seed": str(description["config"]["seed"]),
+    }

@@ -1,0 +1,142 @@
+"""The one loop: propose, verify, revise while a verdict is FAIL; every attempt is kept, every loss is named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import verifiers
+from generators.recipe import Recipe, Resources, SeedRefused
+from records.accounts import Accounts, StageCount
+from records.types import Candidate, Drop, Outcome, Record, Seed
+from served_model.types import RequestRefused, UnreadableReply
+from verifiers.base import Resources as VerifyResources
+
+Listener = Callable[[str, Outcome | None], None]
+"""Told "seed" when a seed is finished and "record" with its outcome when a chain is finished."""
+
+
+@dataclass
+class ShardResult:
+    """What became of a shard's seeds: the attempts of every chain in seed order, the drops, and the accounts."""
+
+    chains: list[list[Record]] = field(default_factory=list)
+    drops: list[Drop] = field(default_factory=list)
+    accounts: Accounts = field(default_factory=Accounts)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A recipe with what it and its verifiers may use."""
+
+    recipe: Recipe
+    resources: Resources
+    verify: VerifyResources
+    listen: Listener
+
+    async def run(self, seeds: Sequence[Seed]) -> ShardResult:
+        """Work all seeds side by side, with no barrier between stages, and put the results in seed order.
+
+        Raises what stops a run: ModelUnavailable, BudgetSpent, or an error in a recipe's own code. All replies are in
+        the journal by then, so nothing paid is lost.
+        """
+        results = await gather_or_cancel([self._work_seed(seed) for seed in seeds])
+        shard = ShardResult()
+        for result in results:
+            shard.chains += result.chains
+            shard.drops += result.drops
+            shard.accounts.add(result.accounts)
+        shard.accounts.check()
+        return shard
+
+    async def _work_seed(self, seed: Seed) -> ShardResult:
+        result = ShardResult()
+        count = result.accounts.stage(self.recipe.name, "propose")
+        count.entered += 1
+        candidates = await self._propose(seed, result)
+        if candidates:
+            count.accepted += 1
+            for chain in await gather_or_cancel([self._work_chain(one, result) for one in candidates]):
+                result.chains.append(chain)
+        self.listen("seed", None)
+        return result
+
+    async def _propose(self, seed: Seed, result: ShardResult) -> list[Candidate]:
+        try:
+            candidates = await self.recipe.propose(seed, self.resources)
+        except SeedRefused as refusal:
+            self._drop(result, Drop(seed.id, self.recipe.name, "propose", refusal.reason, refusal.evidence))
+        except (RequestRefused, UnreadableReply) as error:
+            self._drop(result, Drop(seed.id, self.recipe.name, "propose", _code(error), {"error": str(error)}))
+        else:
+            if candidates:
+                return candidates
+            self._drop(result, Drop(seed.id, self.recipe.name, "propose", "no_candidates"))
+        return []
+
+    async def _work_chain(self, candidate: Candidate, result: ShardResult) -> list[Record]:
+        final = result.accounts.stage(self.recipe.name, "record")
+        final.entered += 1
+        attempts = [await self._verify(candidate, result)]
+        while attempts[-1].outcome is Outcome.FAIL and self.recipe.revise is not None:
+            revision = await self._revise(attempts, result)
+            if revision is None:
+                break
+            attempts.append(await self._verify(revision, result))
+        _count_outcome(final, attempts[-1])
+        self.listen("record", attempts[-1].outcome)
+        return attempts
+
+    async def _verify(self, candidate: Candidate, result: ShardResult) -> Record:
+        count = result.accounts.stage(self.recipe.name, "verify")
+        count.entered += 1
+        record = Record(candidate, await verifiers.verify_all(candidate, self.verify))
+        _count_outcome(count, record)
+        return record
+
+    async def _revise(self, attempts: Sequence[Record], result: ShardResult) -> Candidate | None:
+        assert self.recipe.revise is not None
+        count = result.accounts.stage(self.recipe.name, "revise")
+        count.entered += 1
+        try:
+            revision = await self.recipe.revise(attempts, self.resources)
+        except (RequestRefused, UnreadableReply) as error:
+            last = attempts[-1].candidate.id
+            self._drop(result, Drop(last, self.recipe.name, "revise", _code(error), {"error": str(error)}))
+            return None
+        if revision is None:
+            count.rejected += 1
+            count.reasons["revise: gave_up"] += 1
+        else:
+            count.accepted += 1
+        return revision
+
+    def _drop(self, result: ShardResult, drop: Drop) -> None:
+        count = result.accounts.stage(self.recipe.name, drop.stage)
+        count.dropped += 1
+        count.reasons[f"{drop.stage}: {drop.reason}"] += 1
+        result.drops.append(drop)
+
+
+async def gather_or_cancel(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Results in order; the first error cancels the rest, waits for them to end, and is raised as itself."""
+    tasks = [asyncio.ensure_future(one) for one in coroutines]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _count_outcome(count: StageCount, record: Record) -> None:
+    name = {Outcome.PASS: "accepted", Outcome.FAIL: "rejected", Outcome.UNJUDGED: "unjudged"}[record.outcome]
+    setattr(count, name, getattr(count, name) + 1)
+    if record.outcome is not Outcome.PASS:
+        count.reasons[f"{record.deciding.check}: {record.deciding.reason}"] += 1
+
+
+def _code(error: Exception) -> str:
+    return "request_refused" if isinstance(error, RequestRefused) else "unreadable_reply"

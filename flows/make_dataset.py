@@ -1,0 +1,117 @@
+"""The main job as a Prefect flow: corpus, shards, propose, verify, revise, write, select, export, report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from audit.yield_table import render_markdown
+from flows import progress
+from flows.budget import Spending
+from flows.config import RunConfig
+from flows.endpoints import require_endpoints
+from flows.finish import publish
+from flows.loop import gather_or_cancel
+from flows.make_recipe import RecipeResult, RecipeScheduler
+from flows.make_shard import ShardJob, ShardSummary, make_shard
+from flows.plan import RecipePlan, RunPlan, preflight, resolve
+from flows.publish import Published, describe_run
+from flows.run_folder import RunFolder, fingerprint, locked, require_same_run
+from flows.seed_plan import shard_size
+from records.types import Outcome
+
+
+@task(name="shard", task_run_name="{slug}-{job.shard:05d}", cache_policy=NO_CACHE, persist_result=False)
+async def work_shard(job: ShardJob, slug: str) -> ShardSummary:
+    """Work one shard of a few hundred seeds. Rerunning a finished shard reads its summary and asks no model."""
+    reporter = progress.current()
+
+    def listen(kind: str, outcome: Outcome | None) -> None:
+        reporter.event(slug, kind, outcome)
+
+    return await make_shard(job, listen)
+
+
+@flow(name="make_dataset", flow_run_name="{config.name}", persist_result=False)
+async def make_dataset(config: RunConfig, out: str | None = None) -> State[Any]:
+    """Make the dataset that `config` describes, in the folder `out` (default: runs/<name>-<fingerprint>).
+
+    A rerun resumes: finished shards are kept, replies in the journal are not asked for again.
+    """
+    published = await run(config, out)
+    await acreate_markdown_artifact(key="yield-table", markdown=render_markdown(published.accounts))
+    return Completed(message=summary_line(published), data=published)
+
+
+async def run(config: RunConfig, out: str | None) -> Published:
+    """The flow's work. Raises UserError or ConfigError with one clear line."""
+    plan = resolve(config)
+    inputs = plan.inputs()
+    folder = RunFolder(Path(out) if out else default_out(config, inputs))
+    with locked(folder):
+        earlier = require_same_run(folder, inputs)
+        preflight(plan, folder)
+        await require_endpoints(config)
+        sizes = _shard_sizes(plan, earlier)
+        description = describe_run(plan, inputs, folder) | {"shard_sizes": sizes}
+        folder.write_run(description)
+        spending = Spending(config)
+        results = await _make_recipes(plan, folder, spending, sizes)
+        return publish(plan, folder, results, description, spending)
+
+
+def default_out(config: RunConfig, inputs: dict[str, Any]) -> Path:
+    """Where a run goes without `--out`: named by what it is, so that a rerun finds it."""
+    return Path("runs") / f"{config.name}-{fingerprint(inputs)}"
+
+
+def _shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int]:
+    """Seeds per shard of each recipe; a resumed run keeps the sizes it began with."""
+    if earlier is not None and "shard_sizes" in earlier:
+        return dict(earlier["shard_sizes"])
+    config = plan.config
+    return {one.slug: shard_size(one.choice.target, config.shard_size, config.lookahead) for one in plan.recipes}
+
+
+async def _make_recipes(
+    plan: RunPlan, folder: RunFolder, spending: Spending, sizes: dict[str, int]
+) -> Sequence[RecipeResult]:
+    """All recipes side by side, so that the server is kept full while one of them waits for its verdicts."""
+
+    async def make(index: int, recipe: RecipePlan) -> RecipeResult:
+        progress.current().recipe(recipe.slug, recipe.choice.seeds)
+        config, root = plan.config, folder.root
+        scheduler = RecipeScheduler(
+            plan=recipe,
+            folder=folder,
+            lookahead=config.lookahead,
+            spending=spending,
+            work=lambda job: work_shard(job, recipe.slug),
+            job=lambda shard: ShardJob(config, root, index, shard),
+        )
+        return await scheduler.run(recipe.seed_plan(config, folder, sizes[recipe.slug]).write_shards())
+
+    return await gather_or_cancel([make(index, recipe) for index, recipe in enumerate(plan.recipes)])
+
+
+def summary_line(published: Published) -> str:
+    """How the run ended, in one line, for the state in the UI and the terminal."""
+    made = ", ".join(
+        f"{name}: {count:,} accepted ({published.ended[name]})" for name, count in published.accepted.items()
+    )
+    return f"{published.total:,} accepted; {made}"
+
+
+def make(config: RunConfig, out: str | None) -> Published:
+    """Run the flow from a program or the command line. KeyboardInterrupt cancels it; what is finished stays."""
+    result = asyncio.run(make_dataset(config, out))
+    assert isinstance(result, Published)
+    return result

@@ -1,0 +1,143 @@
+"""Works one shard: builds what it needs from names and paths, runs the loop, commits the result in one rename."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from flows.config import RunConfig, api_key
+from flows.cores import cores
+from flows.errors import UserError
+from flows.loop import Listener, Loop, ShardResult
+from flows.plan import RecipePlan, resolve_recipe
+from flows.run_folder import RunFolder
+from flows.seed_plan import read_seeds
+from flows.version import SOFTWARE
+from generators.recipe import Resources
+from records.accounts import Accounts
+from records.schema import DROPS, RECORDS, drop_row, record_row
+from records.tables import read_extra, write_table
+from records.types import Outcome
+from sandbox import open_sandbox
+from served_model.client import ChatClient
+from served_model.config import ModelConfig
+from served_model.journal import Journal, read_journal
+from served_model.journaled import JournaledModel
+from served_model.types import Model, Usage
+from verifiers.base import Resources as VerifyResources
+from verifiers.workers import ProcessPool
+
+UNJUDGED_ALARM = 20
+"""Finished chains of a shard after which a majority of UNJUDGED ones stops the run: then the judge is broken."""
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """Names one shard of one recipe; all that a worker on any machine needs, given the run folder."""
+
+    config: RunConfig
+    out: Path
+    recipe: int  # index in the config
+    shard: int
+
+
+@dataclass(frozen=True)
+class ShardSummary:
+    """What a finished shard says about itself; read back from its file, so a resumed run says the same."""
+
+    shard: int
+    accounts: Accounts
+    usage: Mapping[str, Usage]  # by model name
+
+    def to_json(self) -> str:
+        """For the file-level metadata of the shard."""
+        usage = {name: [item.prompt_tokens, item.completion_tokens] for name, item in sorted(self.usage.items())}
+        return orjson.dumps({"shard": self.shard, "accounts": self.accounts.to_json(), "usage": usage}).decode()
+
+    @classmethod
+    def read(cls, path: Path) -> ShardSummary:
+        """The summary of a shard on disk."""
+        data = orjson.loads(read_extra(path, "provender.summary"))
+        usage = {name: Usage(*counts) for name, counts in data["usage"].items()}
+        return cls(data["shard"], Accounts.from_json(data["accounts"]), usage)
+
+
+async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
+    """Work the shard, or read its summary where it is done already."""
+    folder = RunFolder(job.out)
+    plan = resolve_recipe(job.config, job.recipe)
+    path = folder.shard(plan.slug, job.shard)
+    if path.exists():
+        return ShardSummary.read(path)
+    journal = Journal.open(folder.journal(plan.slug, job.shard))
+    try:
+        async with _clients(job.config, journal) as (model, verify):
+            loop = Loop(plan.recipe, Resources(model, plan.settings, job.config.seed), verify, listen)
+            result = await loop.run(read_seeds(folder, plan.slug, job.shard))
+        _refuse_broken_judgement(plan, result)
+        journal.sync()
+        summary = ShardSummary(job.shard, result.accounts, usage_of(journal.path))
+        return _commit(folder, path, summary, result)
+    finally:
+        journal.close()
+
+
+@asynccontextmanager
+async def _clients(config: RunConfig, journal: Journal) -> AsyncIterator[tuple[Model, VerifyResources]]:
+    sandbox = open_sandbox(config.sandbox.backend, config.sandbox.slots)
+    workers = ProcessPool(cores())
+    client = ChatClient(model_configs(config))
+    model = JournaledModel(client, journal)
+    try:
+        yield model, VerifyResources(sandbox, workers, model)
+    finally:
+        await client.close()
+        await workers.aclose()
+        await sandbox.aclose()
+
+
+def usage_of(journal: Path) -> dict[str, Usage]:
+    """Tokens paid for, by model, from the replies in a journal."""
+    usage: dict[str, Usage] = {}
+    for line in read_journal(journal):
+        if "usage" in line:
+            usage[line["model"]] = usage.get(line["model"], Usage()) + Usage(*line["usage"])
+    return usage
+
+
+def model_configs(config: RunConfig) -> dict[str, ModelConfig]:
+    """The client's settings per role. Shards in work side by side share the bound on requests in flight."""
+    return {
+        role: ModelConfig(
+            name=settings.name,
+            base_urls=tuple(settings.base_url),
+            api_key=api_key(settings) or "",
+            timeout_s=settings.timeout_s,
+            deadline_s=settings.deadline_s,
+            max_in_flight=max(1, settings.max_in_flight // config.lookahead),
+        )
+        for role, settings in config.models.items()
+    }
+
+
+def _refuse_broken_judgement(plan: RecipePlan, result: ShardResult) -> None:
+    """A judge that mostly fails says nothing about the data: stop before the shard is written, so it can be redone."""
+    unjudged = [chain[-1] for chain in result.chains if chain[-1].outcome is Outcome.UNJUDGED]
+    if len(result.chains) >= UNJUDGED_ALARM and 2 * len(unjudged) > len(result.chains):
+        verdict = unjudged[0].deciding
+        detail = verdict.evidence.get("error", "")
+        raise UserError(
+            f"{plan.recipe.name}: {len(unjudged)} of {len(result.chains)} records could not be judged "
+            f"({verdict.check}: {verdict.reason} {detail}); mend it (provender doctor) and run again: replies are kept"
+        )
+
+
+def _commit(folder: RunFolder, path: Path, summary: ShardSummary, result: ShardResult) -> ShardSummary:
+    rows = [record_row(record, record is chain[-1], SOFTWARE) for chain in result.chains for record in chain]
+    write_table(folder.drops_of(path), DROPS, [drop_row(drop) for drop in result.drops])
+    write_table(path, RECORDS, rows, {"provender.summary": summary.to_json()})
+    return summary

@@ -1,0 +1,170 @@
+"""Resolves a config into what will be run, and refuses what cannot work before any model call is paid."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import corpus
+from corpus.errors import CorpusError
+from flows.config import RecipeChoice, RunConfig, api_key
+from flows.config_errors import describe
+from flows.errors import ConfigError
+from flows.run_folder import RunFolder
+from flows.seed_plan import SeedPlan, first_item, shard_size
+from flows.version import VERSION
+from generators import RECIPES
+from generators.recipe import Recipe, Settings
+from records.schema import SCHEMA_VERSION
+from records.types import stable_hash
+
+LEAST_FREE_BYTES = 64 << 20
+"""Free disk space below which no run is started."""
+
+
+@dataclass(frozen=True)
+class RecipePlan:
+    """One recipe of the run, resolved."""
+
+    choice: RecipeChoice
+    recipe: Recipe
+    settings: Settings
+    slug: str  # orders and names its files: "00-math-solve"
+    code_hash: str  # of its prompts, or of the user's file
+
+    @property
+    def pattern(self) -> str:
+        """What its corpus reader is given."""
+        return self.choice.corpus or corpus.READERS[self.recipe.seeds].default
+
+    def inputs(self) -> dict[str, Any]:
+        """What of it affects rows. Reads the whole corpus once. Raises ConfigError."""
+        try:
+            corpus_hash = corpus.READERS[self.recipe.seeds].fingerprint(self.pattern)
+        except CorpusError as error:
+            raise ConfigError(f"recipes ({self.choice.use}): {error}") from error
+        return {
+            "use": self.recipe.name,
+            "code": self.code_hash,
+            "settings": self.settings.model_dump(mode="json"),
+            "corpus": self.pattern,
+            "corpus_sha256": corpus_hash,
+            "licence": self.choice.licence,
+        }
+
+    def seed_plan(self, config: RunConfig, folder: RunFolder, size: int) -> SeedPlan:
+        """How its corpus is cut into shards of `size` seeds."""
+        return SeedPlan(self.slug, self.choice, self.recipe, config.seed, size, folder)
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A whole run, resolved: every name looked up, every setting valid."""
+
+    config: RunConfig
+    recipes: tuple[RecipePlan, ...]
+
+    def inputs(self) -> dict[str, Any]:
+        """All that affects rows, for the fingerprint. Concurrency, endpoints and amounts are not among it."""
+        rehearsal = self.config.rehearsal
+        return {
+            "seed": self.config.seed,
+            "models": {role: settings.name for role, settings in self.config.models.items()},
+            "recipes": [plan.inputs() for plan in self.recipes],
+            "schema": SCHEMA_VERSION,
+            "software": VERSION,
+            "rehearsal": rehearsal.model_dump(mode="json") if rehearsal else None,
+        }
+
+
+def resolve(config: RunConfig) -> RunPlan:
+    """Look up recipes and validate their settings. Raises ConfigError with one line."""
+    return RunPlan(config, tuple(resolve_recipe(config, index) for index in range(len(config.recipes))))
+
+
+def resolve_recipe(config: RunConfig, index: int) -> RecipePlan:
+    """Look up one recipe of the config and validate its settings. Raises ConfigError with one line."""
+    choice = config.recipes[index]
+    where = f"recipes.{index} ({choice.use})"
+    recipe, code_hash = _load_recipe(choice.use)
+    try:
+        settings = recipe.settings.model_validate(choice.settings)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: settings: {describe(error, recipe.settings)}") from error
+    if corpus.READERS[recipe.seeds].endless and choice.target is None and choice.seeds is None:
+        raise ConfigError(f"{where}: set target or seeds: its corpus gives ever new seeds and has no end of its own")
+    slug = f"{index:02d}-{re.sub(r'[^A-Za-z0-9_]+', '-', recipe.name).strip('-')}"
+    return RecipePlan(choice, recipe, settings, slug, code_hash)
+
+
+def _load_recipe(use: str) -> tuple[Recipe, str]:
+    """The recipe and a hash of its prompts (ours) or of its file (from outside the tree)."""
+    path, colon, name = use.rpartition(":")
+    if colon and path.endswith(".py"):
+        return _load_from_file(Path(path), name)
+    if use not in RECIPES:
+        raise ConfigError(f"recipes: no recipe {use}; known: {', '.join(RECIPES)}; or path/to/file.py:NAME")
+    package = f"generators.{use.partition('/')[0]}"
+    return RECIPES[use], _hash_prompts(package)
+
+
+def _load_from_file(path: Path, name: str) -> tuple[Recipe, str]:
+    if not path.is_file():
+        raise ConfigError(f"recipes: {path}: no such file")
+    text = path.read_bytes()
+    module_name = f"provender_recipe_{stable_hash(str(path.resolve()))}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"recipes: {path}: not a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(f"recipes: {path}: cannot be imported: {type(error).__name__}: {error}") from error
+    recipe = getattr(module, name, None)
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(f"recipes: {path}: {name} is not a Recipe; write NAME = Recipe(name=..., ...) there")
+    return recipe, hashlib.sha256(text).hexdigest()
+
+
+def _hash_prompts(package: str) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(resources.files(package).joinpath("prompts").iterdir(), key=lambda item: item.name):
+        if file.name.endswith(".md"):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def preflight(plan: RunPlan, folder: RunFolder) -> None:
+    """Refuse an empty corpus, a missing API key and a full disk. Raises ConfigError; costs no model call."""
+    for settings in plan.config.models.values():
+        api_key(settings)
+    for line in _corpus_faults(plan, folder):
+        raise ConfigError(line)
+    existing = next(parent for parent in (folder.root, *folder.root.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < LEAST_FREE_BYTES:
+        raise ConfigError(
+            f"--out {folder.root}: {free >> 20} MiB free on that disk; a run needs {LEAST_FREE_BYTES >> 20}"
+        )
+
+
+def _corpus_faults(plan: RunPlan, folder: RunFolder) -> Iterator[str]:
+    for recipe in plan.recipes:
+        size = shard_size(recipe.choice.target, plan.config.shard_size, plan.config.lookahead)
+        try:
+            if first_item(recipe.seed_plan(plan.config, folder, size)) is None:
+                yield f"recipes ({recipe.choice.use}): the corpus {recipe.choice.corpus} holds nothing to read"
+        except CorpusError as error:
+            yield f"recipes ({recipe.choice.use}): {error}"

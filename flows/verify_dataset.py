@@ -1,0 +1,186 @@
+"""Proves rows that anybody made (`provender verify KIND`), and the stored records of a run once more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import BaseModel, ValidationError
+
+import verifiers
+from flows.cores import cores
+from flows.errors import ConfigError
+from flows.run_folder import RunFolder
+from records.schema import row_record
+from records.tables import atomic_file, read_rows
+from records.types import Outcome, Verdict
+from sandbox import open_sandbox
+from verifiers import code_static, code_tests, majority_vote, math_answer
+from verifiers.base import Resources
+from verifiers.workers import ProcessPool
+
+IN_WORK = 64
+"""Rows proved at a time: enough to keep every slot busy, few enough to keep memory flat."""
+
+
+@dataclass(frozen=True)
+class RowKind:
+    """One KIND of the command line: the fields of its rows and how a row is proved."""
+
+    row: type[BaseModel]
+    prove: Callable[[Any, Resources], Awaitable[Verdict]]
+
+
+KINDS: Mapping[str, RowKind] = {
+    "code": RowKind(code_tests.Row, code_tests.prove_row),
+    "static": RowKind(code_static.Row, code_static.prove_row),
+    "math": RowKind(math_answer.Row, math_answer.prove_row),
+    "majority": RowKind(majority_vote.Row, majority_vote.prove_row),
+}
+RECORDS_KIND = "records"
+"""Takes a run folder instead of rows, and answers the stored checks of its accepted records again."""
+
+
+async def verify_rows(kind: str, source: Path, out: Path, backend: str = "auto") -> Counter[str]:
+    """Write one verdict line per row of `source`, in order. Raises ConfigError for a kind or file that is not there."""
+    if kind != RECORDS_KIND and kind not in KINDS:
+        raise ConfigError(f"verify {kind}: unknown kind; known: {', '.join([*KINDS, RECORDS_KIND])}")
+    _require_readable(source)
+    counts: Counter[str] = Counter()
+    async with _resources(backend) as resources:
+        with atomic_file(out) as partial, partial.open("wb") as lines:
+            proofs = (
+                _prove_records(source, resources) if kind == RECORDS_KIND else _prove_lines(kind, source, resources)
+            )
+            async for name, verdict in _in_order(proofs):
+                counts[str(verdict.outcome)] += 1
+                lines.write(_line(name, verdict))
+    return counts
+
+
+def _require_readable(source: Path) -> None:
+    try:
+        if source.is_file():
+            source.open("rb").close()
+        elif not source.exists():
+            raise ConfigError(f"--in {source}: no such file")
+    except OSError as error:
+        raise ConfigError(f"--in {source}: cannot be read: {error.strerror}") from error
+
+
+@asynccontextmanager
+async def _resources(backend: str) -> AsyncIterator[Resources]:
+    sandbox = open_sandbox(backend)
+    workers = ProcessPool(cores())
+    try:
+        yield Resources(sandbox, workers)
+    finally:
+        await workers.aclose()
+        await sandbox.aclose()
+
+
+Proof = tuple[Any, Awaitable[Verdict]]
+
+
+def _prove_lines(kind: str, source: Path, resources: Resources) -> Iterator[Proof]:
+    with source.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield _prove_line(KINDS[kind], line, number, resources)
+
+
+def _prove_line(kind: RowKind, line: bytes, number: int, resources: Resources) -> Proof:
+    """A row that cannot be read is a row about which nothing is known."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return None, _known(f"line {number}: not JSON: {error}")
+    if not isinstance(data, dict):
+        return None, _known(f"line {number}: not a JSON object")
+    try:
+        row = kind.row.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "row"
+        return data.get("id"), _known(f"field {field}: {first['msg']}")
+    return data.get("id"), _guarded(kind.prove, row, resources)
+
+
+async def _known(reason: str) -> Verdict:
+    return Verdict("row", Outcome.UNJUDGED, reason)
+
+
+async def _guarded(prove: Callable[[Any, Resources], Awaitable[Verdict]], row: Any, resources: Resources) -> Verdict:
+    try:
+        return await prove(row, resources)
+    except Exception as error:  # noqa: BLE001 - as in verifiers.verify: a defect of ours is no evidence against the row
+        return Verdict("row", Outcome.UNJUDGED, "verifier_error", {"error": f"{type(error).__name__}: {error}"})
+
+
+def _prove_records(source: Path, resources: Resources) -> Iterator[Proof]:
+    """Accepted records of a run folder or of one shard file, proved from what the shard stores and nothing else."""
+    files = [source] if source.is_file() else RunFolder(source).shards()
+    if not files:
+        raise ConfigError(f"--in {source}: no shards there; give a run folder or a shard file")
+    for row in read_rows(files):
+        if row["is_final"] and row["outcome"] == "pass":
+            yield row["id"], _reprove(row, resources)
+
+
+async def _reprove(row: Mapping[str, Any], resources: Resources) -> Verdict:
+    record = row_record(row, verifiers.decode_check)
+    verdicts = await verifiers.verify_all(record.candidate, resources)
+    differing = [old.check for old, new in zip(record.verdicts, verdicts, strict=False) if old != new]
+    last = verdicts[-1]
+    same = len(verdicts) == len(record.verdicts) and not differing
+    return Verdict(last.check, last.outcome, last.reason, {"same_verdicts": same, "differing": differing})
+
+
+async def _in_order(proofs: Iterator[Proof]) -> AsyncIterator[tuple[Any, Verdict]]:
+    """Verdicts in the order of the rows, IN_WORK rows in work at a time."""
+    window: deque[tuple[Any, asyncio.Task[Verdict]]] = deque()
+    try:
+        for name, proof in proofs:
+            window.append((name, asyncio.ensure_future(proof)))
+            if len(window) == IN_WORK:
+                first, task_ = window.popleft()
+                yield first, await task_
+        while window:
+            first, task_ = window.popleft()
+            yield first, await task_
+    finally:
+        for _, task_ in window:
+            task_.cancel()
+        await asyncio.gather(*(task_ for _, task_ in window), return_exceptions=True)
+
+
+def _line(name: Any, verdict: Verdict) -> bytes:
+    data = {"id": name, "outcome": str(verdict.outcome), "reason": verdict.reason, "evidence": dict(verdict.evidence)}
+    try:
+        return orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+    except TypeError:  # lone surrogates and integers beyond 64 bits, which orjson refuses
+        return json.dumps(data, default=str).encode() + b"\n"
+
+
+@task(name="verify", task_run_name="verify-{kind}", cache_policy=NO_CACHE, persist_result=False)
+async def verify_file(kind: str, source: str, out: str) -> dict[str, int]:
+    """Prove one file of rows."""
+    return dict(await verify_rows(kind, Path(source), Path(out)))
+
+
+@flow(name="verify_dataset", flow_run_name="verify-{kind}", persist_result=False)
+async def verify_dataset(kind: str, source: str, out: str) -> State[Any]:
+    """Prove the rows of a JSON-lines file (or, with kind "records", of a run); one verdict a line."""
+    counts = await verify_file(kind, source, out)
+    return Completed(message=", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())), data=counts)

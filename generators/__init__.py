@@ -1,0 +1,17 @@
+"""The table of recipes: one line each. A config names them, a user's own file may hold others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from generators.code import solve_with_tests
+from generators.math import solve
+from generators.recipe import Recipe
+
+RECIPES: Mapping[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        solve_with_tests.RECIPE,
+        solve.RECIPE,
+    )
+}

@@ -1,0 +1,1 @@
+"""Recipes for code: problems from real snippets, proved by execution."""

@@ -1,0 +1,77 @@
+"""One question to the model: values quoted in the prompt, a sampling seed of its own, the call that a record keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from generators.code.quoting import quoted
+from generators.recipe import Resources
+from records.types import Call, Seed, stable_seed
+from served_model.prompts import load_prompt
+from served_model.types import ChatRequest, Reply, Sampling
+
+PACKAGE = "generators.code"
+
+
+class SamplingSettings(Protocol):
+    """What of a recipe's settings goes into every request."""
+
+    @property
+    def temperature(self) -> float: ...
+
+    @property
+    def top_p(self) -> float: ...
+
+    @property
+    def max_tokens(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply with the request that it answers."""
+
+    request: ChatRequest
+    reply: Reply
+
+    def call(self, part: str) -> Call:
+        """The entry of a candidate's `calls`: this reply wrote `part`."""
+        sampling = self.request.sampling
+        return Call(
+            part=part,
+            key=self.reply.key,
+            model=self.reply.model,
+            prompt=self.request.prompt,
+            prompt_sha256=self.request.prompt_sha256,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            seed=sampling.seed,
+            finish_reason=self.reply.finish_reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks for one attempt at one seed. Every prompt, attempt and round has its own sampling seed."""
+
+    seed: Seed
+    resources: Resources
+    attempt: int = 0
+
+    async def ask(
+        self, name: str, role: str, fields: Mapping[str, str], schema: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Render `prompts/<name>.md` and ask. Raises ModelError."""
+        prompt = load_prompt(PACKAGE, name)
+        settings: SamplingSettings = self.resources.settings
+        origin = (str(self.resources.run_seed), str(self.resources.round), self.seed.id, name, str(self.attempt))
+        request = ChatRequest(
+            role=role,
+            messages=prompt.render(**{field: quoted(value) for field, value in fields.items()}),
+            sampling=Sampling(settings.temperature, settings.top_p, settings.max_tokens, stable_seed(*origin)),
+            prompt=prompt.name,
+            prompt_sha256=prompt.sha256,
+            schema=schema,
+        )
+        return Answer(request, await self.resources.model.ask(request))

@@ -1,0 +1,74 @@
+"""What a check found, put so that a model can act on it: findings, exit status, output, failed assertions (C8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from records.types import Verdict
+
+MAX_ITEMS = 12
+
+CHECKED = {
+    "code_static": "The static check refused the solution",
+    "tests_quality": "The check of the tests refused the tests",
+    "code_tests": "The solution did not pass the tests",
+}
+
+EXPLAINED = {
+    "no_code": "the reply held no complete code block",
+    "no_tests": "the reply held no complete code block with tests",
+    "no_real_assertion": "no assertion depends on the result of the function",
+    "too_few_tests": "too few test functions hold a real assertion",
+    "too_few_assertions": "too few different real assertions",
+    "vacuous_tests": "a program that is plainly wrong passes all of them",
+    "tests_gutted": "the new tests assert less than the ones they replace; restore what was removed or weakened",
+    "rebinds_entry_point": "the tests must use the function that is given, not define their own",
+    "swallowed_assertion": "an `except` hides failed assertions",
+    "timeout_cpu": "it used up its CPU time",
+    "timeout_wall": "it was still waiting when its time was up",
+    "memory": "it used up its memory",
+    "output": "it printed too much",
+    "tests_incomplete": "not every assertion was reached",
+}
+
+
+def feedback_text(verdict: Verdict) -> str:
+    """The verdict that refused an attempt, in words and facts, without anything that varies between runs."""
+    subject = CHECKED.get(verdict.check, f"The check {verdict.check} refused it")
+    meaning = EXPLAINED.get(verdict.reason)
+    head = f"{subject}: {verdict.reason}" + (f" ({meaning})." if meaning else ".")
+    return "\n".join([head, *_facts(verdict.evidence)])
+
+
+def _facts(evidence: Mapping[str, Any]) -> Iterator[str]:
+    for finding in _items(evidence, "findings"):
+        yield f"- line {finding['line']}, column {finding['column']}: [{finding['rule']}] {finding['message']}"
+    for name in ("cases", "assertions", "required"):
+        if isinstance(evidence.get(name), int):
+            yield f"- {name}: {evidence[name]}"
+    for name in ("removed_assertions", "lost_calls", "weakened_calls"):
+        for item in _items(evidence, name):
+            yield f"- {name.replace('_', ' ')}: {item}"
+    if evidence.get("program"):
+        yield from ("This program passes the tests:", str(evidence["program"]).rstrip())
+    yield from _execution(evidence)
+
+
+def _execution(evidence: Mapping[str, Any]) -> Iterator[str]:
+    if "status" not in evidence:
+        return
+    yield f"Status: {evidence['status']}, exit code: {evidence.get('exit_code')}"
+    failed = [case for case in _items(evidence, "cases") if not case["passed"]]
+    if "total" in evidence:
+        yield f"Passed: {evidence['passed']} of {evidence['total']}"
+    for case in failed[:MAX_ITEMS]:
+        yield f"- failed: {case['name']}: {case['detail']}".rstrip(": ")
+    for stream in ("stdout", "stderr"):
+        if evidence.get(stream):
+            yield from (f"{stream}:", str(evidence[stream]).rstrip())
+
+
+def _items(evidence: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = evidence.get(name)
+    return value[:MAX_ITEMS] if isinstance(value, list | tuple) else ()

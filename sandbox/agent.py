@@ -1,0 +1,293 @@
+"""The resident agent: first process of its jail, one child per execution, nothing left of it afterwards.
+
+It never reads a program, a test or an expected value: the children take their own frames from the control socket, so
+that nothing of one execution lies in the memory from which the next one is forked.
+"""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+import gc
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol
+
+from sandbox import child, syscalls
+from sandbox.harness import driver
+from sandbox.meters import Meters
+from sandbox.reader import Reader
+from sandbox.wire import pack, read_frame, write_all
+
+_TICK_S = 0.025  # how often CPU time and memory are looked at
+_REAP_S = 1.0  # a jail that cannot be emptied within this is thrown away
+_SETUP_S = 20.0  # the child's own preparation, before the program's clock starts
+_HANG_UP = 0x2000  # POLLRDHUP: the host closed its end
+_STREAMS = ("stdout", "stderr", "report")
+
+
+class Surroundings(Protocol):
+    """What differs between a jail and no jail at all."""
+
+    work: str
+    ids: tuple[int | None, int | None]  # user ids of the program and of the test driver
+
+    def fresh_work(self, header: dict[str, Any]) -> None:
+        """A new, empty work area. Raises OSError."""
+        ...
+
+    def processes(self) -> list[int]:
+        """Every process of the execution."""
+        ...
+
+    def kill_all(self) -> None:
+        """Send SIGKILL to every process of the execution."""
+        ...
+
+
+class Jail:
+    """The inside of namespaces: this is process 1, and `/box` is ours to mount on."""
+
+    work = "/box"
+
+    def __init__(self, separate_ids: bool) -> None:
+        self.ids: tuple[int | None, int | None] = (1, 2) if separate_ids else (0, 0)
+        self._mounted = False
+
+    def fresh_work(self, header: dict[str, Any]) -> None:
+        """A new, size-limited file system: nothing that a program wrote is seen by the next one."""
+        if self._mounted:
+            syscalls.umount_detached(self.work)
+            self._mounted = False
+        size = min(header["disk_bytes"], header["memory_bytes"])  # its pages count as memory
+        options = f"size={size},nr_inodes={header['inodes'] + 4},mode=0755,uid={self.ids[0]},gid={self.ids[0]}"
+        syscalls.mount("tmpfs", self.work, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, options)
+        self._mounted = True
+
+    def processes(self) -> list[int]:
+        """Everybody in our process namespace but ourselves."""
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+    def kill_all(self) -> None:
+        """As process 1 of a namespace: -1 is everybody in it but ourselves."""
+        if os.getpid() == 1:
+            os.kill(-1, signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One execution while it lasts."""
+
+    header: dict[str, Any]
+    program: int = 0
+    main: int = 0  # the process whose end ends the run: the test driver where there is one, else the program
+    descriptors: dict[str, int] = field(default_factory=dict)  # progress pipe, pidfds
+    began: float = 0.0
+    ended: float = 0.0
+    progress: bytes = b""  # what the program's process said before it ran anything foreign
+    verdict: str | None = None  # the limit that was met, by our own evidence
+    statuses: dict[int, int] = field(default_factory=dict)
+    delay_s: float = 0.0
+    error: str = ""
+
+
+class Agent:
+    """The agent's state between executions."""
+
+    def __init__(self, control: int, counters: dict[str, int], surroundings: Surroundings) -> None:
+        self._control = control
+        self._around = surroundings
+        self._meters = Meters(counters, surroundings.processes, surroundings.work)
+        self._grouped = any(name.startswith("memory.") for name in counters)
+        self._readers = {name: Reader() for name in _STREAMS}
+
+    def serve_one(self) -> bool:
+        """Answer one request; False once the host is gone, or this jail should be."""
+        try:
+            header, _ = read_frame(self._control)
+        except EOFError:
+            return False
+        run = _Run(header)
+        try:
+            self._around.fresh_work(header)
+            self._meters.start(header["memory_bytes"], header["pids"])
+            self._start(run)
+            self._watch(run)
+        except (OSError, EOFError) as failure:
+            run.error = f"{type(failure).__name__}: {failure}"
+        run.ended = time.monotonic()
+        clean = self._empty(run)
+        write_all(self._control, self._reply(run, clean))
+        for reader in self._readers.values():
+            reader.clear()
+        return clean and not run.error
+
+    def _start(self, run: _Run) -> None:
+        """Fork the program's process, and after it, where there are tests to drive, the driver's."""
+        header = run.header
+        tested = header["mode"] == "tests"
+        progress, progress_write = os.pipe()
+        run.descriptors["progress"] = progress
+        for name, limit in zip(_STREAMS, ("output_bytes", "output_bytes", "report_bytes"), strict=True):
+            self._readers[name].open(header[limit])
+        inner, outer = _socketpair() if tested else (-1, -1)
+        program_id, driver_id = self._around.ids
+        run.program = run.main = _fork(child.main, header, self._place(program_id, progress_write, inner))
+        os.close(progress_write)
+        run.descriptors["main"] = os.pidfd_open(run.program)
+        self._await_setup(run, progress)
+        if tested:
+            os.close(inner)
+            os.close(run.descriptors["main"])
+            run.main = _fork(driver.main, header, self._place(driver_id, -1, outer))
+            os.close(outer)
+            run.descriptors["main"] = os.pidfd_open(run.main)
+        for reader in self._readers.values():
+            reader.close_write_end()
+
+    def _place(self, uid: int | None, progress: int, channel: int) -> child.Place:
+        out = {name: reader.write_end for name, reader in self._readers.items()}
+        return child.Place(self._control, out, uid, self._around.work, self._grouped, progress, channel)
+
+    def _await_setup(self, run: _Run, progress: int) -> None:
+        """Wait until the child has taken its frame and is confined; the program's clock starts here."""
+        poll = select.poll()
+        poll.register(progress, select.POLLIN)
+        while b"r" not in run.progress:
+            if not poll.poll(_SETUP_S * 1000):
+                raise OSError("the program's process was not ready in time")
+            said = os.read(progress, 512)
+            if not said:
+                raise OSError("the program's process ended while it was being set up")
+            run.progress += said
+        run.began = time.monotonic()
+
+    def _watch(self, run: _Run) -> None:
+        """Read output and look at the limits until the main process ends or meets one."""
+        poll = select.poll()
+        readers = {reader.fd: reader for reader in self._readers.values() if reader.fd >= 0}
+        for fd in (*readers, *run.descriptors.values()):
+            poll.register(fd, select.POLLIN)
+        poll.register(self._control, _HANG_UP)
+        next_look = run.began + _TICK_S
+        ended = False
+        while run.verdict is None and not ended:
+            for fd, _ in poll.poll(max(0.0, next_look - time.monotonic()) * 1000):
+                if fd == self._control:
+                    os._exit(0)  # the host is gone; as first process we take everything with us
+                elif fd == run.descriptors["main"]:
+                    ended = True
+                elif not self._take(run, fd, readers):
+                    poll.unregister(fd)
+            if ended or time.monotonic() >= next_look:
+                run.verdict = run.verdict or self._limit_met(run, ended)
+                next_look = time.monotonic() + _TICK_S
+
+    def _take(self, run: _Run, fd: int, readers: dict[int, Reader]) -> bool:
+        """Read from one descriptor; False where it has ended."""
+        if fd == run.descriptors["progress"]:
+            said = os.read(fd, 512)
+            run.progress += said
+            return bool(said)
+        more = readers[fd].read()
+        if readers[fd].over:
+            run.verdict = "output"
+        return more
+
+    def _limit_met(self, run: _Run, ended: bool) -> str | None:
+        limits = run.header
+        if self._meters.out_of_memory(limits["memory_bytes"]):
+            return "memory"
+        if ended:  # what remains to be said about CPU time is said once everything has been reaped
+            return None
+        if self._meters.cpu_s() >= limits["cpu_s"]:
+            return "timeout_cpu"
+        if time.monotonic() - run.began >= limits["wall_s"]:
+            return "timeout_wall"
+        return None
+
+    def _empty(self, run: _Run) -> bool:
+        """End and reap every process, take what is left in the pipes; False where somebody would not die."""
+        run.delay_s = self._meters.run_delay(run.program)
+        deadline = time.monotonic() + _REAP_S
+        clean = self._reap(run.statuses, deadline)
+        for reader in self._readers.values():
+            reader.finish()
+        if "progress" in run.descriptors:
+            os.set_blocking(run.descriptors["progress"], False)
+            with contextlib.suppress(BlockingIOError):
+                run.progress += os.read(run.descriptors["progress"], 512)
+        for fd in run.descriptors.values():
+            os.close(fd)
+        return clean
+
+    def _reap(self, statuses: dict[int, int], deadline: float) -> bool:
+        while True:
+            with contextlib.suppress(ProcessLookupError):
+                self._around.kill_all()
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid:
+                statuses[pid] = status
+            elif time.monotonic() > deadline:
+                return False
+            else:
+                time.sleep(0.0003)
+
+    def _reply(self, run: _Run, clean: bool) -> bytes:
+        cpu_s = self._meters.finish_cpu_s()
+        if run.verdict is None and cpu_s >= run.header["cpu_s"]:
+            run.verdict = "timeout_cpu"
+        if run.verdict is None and any(reader.over for reader in self._readers.values()):
+            run.verdict = "output"
+        reply = {
+            "error": run.error,
+            "broken": bool(run.error) or not clean,
+            "verdict": run.verdict,
+            "progress": run.progress.decode("ascii", "replace"),
+            "program": run.statuses.get(run.program),
+            "driver": run.statuses.get(run.main) if run.main != run.program else None,
+            "cpu_s": cpu_s,
+            "wall_s": run.ended - run.began if run.began else 0.0,
+            "delay_s": run.delay_s,
+            "peak_bytes": self._meters.peak_bytes(),
+            "killed": max(0, len(run.statuses) - 1),
+        }
+        return pack(reply, *(reader.data() for reader in self._readers.values()))
+
+
+def _socketpair() -> tuple[int, int]:
+    first, second = _socket.socketpair()
+    return first.detach(), second.detach()
+
+
+def _fork(body: Callable[[dict[str, Any], child.Place], NoReturn], header: dict[str, Any], place: child.Place) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        body(header, place)
+    finally:
+        os._exit(70)  # only reached by an exception in our own code; its traceback would go to nobody
+
+
+def serve(control: int, counters: dict[str, int], surroundings: Surroundings) -> NoReturn:
+    """Serve executions until the host goes away; never returns."""
+    agent = Agent(control, counters, surroundings)
+    child.warm_up()
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler would make the first process killable from inside
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 2)  # until now the host's file for complaints
+    os.close(null)
+    write_all(control, pack({"ready": True, "counters": sorted(counters)}))
+    while agent.serve_one():
+        pass
+    os._exit(0)

@@ -1,0 +1,106 @@
+"""Control groups for slots: found, made and swept on the host; version 1 hierarchies and delegated version 2 trees."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_PREFIX = "provender"
+_V1_CONTROLLERS = ("memory", "cpuacct", "pids")
+
+
+def make(index: int) -> tuple[str, ...]:
+    """Directories of new groups for one slot, as far as this process may make any; empty where it may not.
+
+    The name holds our process id and start time, so that a later run can tell whether its maker still lives.
+    """
+    name = f"{_PREFIX}-{os.getpid()}-{_start_time(os.getpid())}-{index}"
+    made = []
+    for parent in parents():
+        directory = parent / name
+        try:
+            directory.mkdir()
+        except OSError:
+            continue  # not ours to use: limits fall back to rlimits, which `probe` reports
+        if _usable(directory):
+            made.append(str(directory))
+        else:
+            directory.rmdir()
+    return tuple(made)
+
+
+def sweep() -> None:
+    """Remove the empty groups of runs whose process is gone."""
+    for parent in parents():
+        for directory in parent.glob(f"{_PREFIX}-*-*-*"):
+            _, pid, started, _ = directory.name.split("-", 3)
+            if _start_time(int(pid)) != started:
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
+
+
+def remove(directories: tuple[str, ...]) -> None:
+    """Remove groups whose members are gone; what is still busy is swept later."""
+    for directory in directories:
+        with contextlib.suppress(OSError):
+            Path(directory).rmdir()
+
+
+def parents() -> Iterator[Path]:
+    """The groups below which a slot's groups belong: our own, so that limits set on us hold for what we start."""
+    own = _own_groups()
+    mounts = list(_mounts())
+    for controller in _V1_CONTROLLERS:
+        for root, place, kind, options in mounts:
+            if kind == "cgroup" and controller in options and controller in own:
+                yield from _existing(place, root, own[controller])
+    for root, place, kind, _ in mounts:
+        if kind == "cgroup2" and "" in own:
+            yield from (path for path in _existing(place, root, own[""]) if _delegates(path))
+
+
+def _existing(place: str, root: str, group: str) -> Iterator[Path]:
+    inside = os.path.relpath(group, root) if group.startswith(root) else "."
+    path = Path(place) / inside
+    if path.is_dir():
+        yield path
+
+
+def _delegates(path: Path) -> bool:
+    """Whether groups made below this one get a memory limit."""
+    with contextlib.suppress(OSError):
+        return "memory" in (path / "cgroup.subtree_control").read_text().split()
+    return False
+
+
+def _usable(directory: Path) -> bool:
+    return os.access(directory / "cgroup.procs", os.W_OK)
+
+
+def _own_groups() -> dict[str, str]:
+    groups = {}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            groups.update(dict.fromkeys(controllers.split(","), path))
+    return groups
+
+
+def _mounts() -> Iterator[tuple[str, str, str, list[str]]]:
+    """Root, mount point, kind and options of each control group mount."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            before, _, after = line.partition(" - ")
+            kind, _, options = after.split(" ", 2)
+            if kind.startswith("cgroup"):
+                fields = before.split()
+                yield fields[3], fields[4], kind, options.split(",")
+
+
+def _start_time(pid: int) -> str:
+    """Start time in clock ticks since boot; "" for a process that is gone."""
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return ""

@@ -1,0 +1,131 @@
+"""A child of the agent before it runs anything foreign: takes its frame, gives up every right, then becomes the program."""
+
+# ruff: noqa: PTH - plain system calls; pathlib would be loaded into the process of every program
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import resource
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from sandbox import program, seccomp, syscalls
+from sandbox.wire import read_frame
+
+CHANNEL = 3  # the one descriptor beside the standard streams, in test modes only
+_PROGRESS = 4
+_SPARE = 100  # descriptors are moved up here before they get their final numbers
+_filters: dict[str, bytes] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a child finds its ends: descriptors as the agent numbered them, and the user id to become."""
+
+    control: int
+    out: dict[str, int]  # stdout, stderr, report
+    uid: int | None  # None: stay who we are
+    work: str
+    grouped: bool  # a control group bounds the memory
+    progress: int = -1
+    channel: int = -1  # to the other child, when the program is tested from outside
+
+
+def warm_up() -> None:
+    """Touch once, in the agent, what every child will need, so that children share those pages."""
+    _filters["program"] = seccomp.program_filter(os.uname().machine)
+    program.warm_up()
+
+
+def main(header: dict[str, Any], place: Place) -> NoReturn:
+    """Become the program. Nothing foreign has run before the last line."""
+    frame, blobs = read_frame(place.control)
+    offer_to_memory_killer(b"1000")  # when memory is short, the program goes first
+    source, stdin, extra = bytes(blobs[0]), blobs[1], blobs[2]
+    channel = place.channel if header["mode"] == "tests" else place.out["report"]
+    arrange_descriptors(stdin, place, channel, place.progress)
+    confine(header, place)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # so that its own /proc/self is open to it
+    _make_work(header, place.work, source, dict(zip(frame["files"], blobs[3:], strict=True)))
+    os.write(_PROGRESS, b"r")
+    if header["argv"]:
+        os.set_inheritable(_PROGRESS, False)
+        _become(header["argv"])
+    program.main(program.Job(header["mode"], source, bytes(extra), header["filename"], CHANNEL, _PROGRESS))
+
+
+def offer_to_memory_killer(score: bytes) -> None:
+    """How readily the kernel ends this process, and not the agent, when the jail's memory is short."""
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else the file belongs to the host's root
+    with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+        file.write(score)
+
+
+def arrange_descriptors(stdin: memoryview | None, place: Place, channel: int, progress: int) -> None:
+    """Standard streams, the channel and the progress pipe at their numbers, and nothing else open."""
+    if stdin:
+        source = os.memfd_create("stdin")
+        with open(source, "wb", closefd=False) as file:
+            file.write(stdin)
+        os.lseek(source, 0, os.SEEK_SET)
+    else:
+        source = os.open("/dev/null", os.O_RDONLY)
+    wanted = {0: source, 1: place.out["stdout"], 2: place.out["stderr"], CHANNEL: channel, _PROGRESS: progress}
+    moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD, _SPARE) for number, fd in wanted.items() if fd >= 0}
+    os.closerange(CHANNEL, _SPARE)
+    for number, fd in moved.items():
+        os.dup2(fd, number)
+    os.closerange(_SPARE, 1 << 20)
+
+
+def confine(header: dict[str, Any], place: Place) -> None:
+    """Own session, resource limits, no ids, no capabilities, no mounts: everything but the program itself."""
+    os.setsid()
+    for kind, value in _limits(header, place).items():
+        resource.setrlimit(kind, (value, value))
+    if place.uid is not None:
+        os.setresgid(place.uid, place.uid, place.uid)
+        os.setresuid(place.uid, place.uid, place.uid)
+    syscalls.drop_capabilities()
+    seccomp.install(_filters["program"])
+
+
+def _limits(header: dict[str, Any], place: Place) -> dict[int, int]:
+    with open("/proc/self/statm", "rb") as file:
+        own = int(file.read().split()[0]) * resource.getpagesize()
+    memory = int(header["memory_bytes"])
+    return {
+        resource.RLIMIT_CPU: math.ceil(header["cpu_s"]) + 1,  # behind the agent's own clock
+        # a group counts what is really used; without one, only reserved addresses can be refused
+        resource.RLIMIT_AS: own + (4 * memory + (1 << 30) if place.grouped else memory),
+        resource.RLIMIT_NPROC: header["pids"] + (1 if place.uid else 3),
+        resource.RLIMIT_NOFILE: header["open_files"],
+        resource.RLIMIT_FSIZE: header["file_bytes"],
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 1 << 16,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_RTPRIO: 0,
+    }
+
+
+def _make_work(header: dict[str, Any], work: str, source: bytes, files: dict[str, memoryview]) -> None:
+    os.umask(0)
+    if header["fresh"]:
+        for name in ("work", "tmp", "shm"):
+            os.mkdir(f"{work}/{name}", 0o777)  # the test driver, under another id, may leave files for the program
+    os.chdir(f"{work}/work")
+    os.umask(0o022)
+    if header["fresh"]:
+        for name, data in {header["filename"]: source, **files}.items():
+            os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+            with open(name, "wb") as file:
+                file.write(data)
+
+
+def _become(argv: list[str]) -> NoReturn:
+    try:
+        os.execvpe(argv[0], argv, dict(os.environ))
+    except OSError as error:
+        os.write(_PROGRESS, f"x{error.errno}".encode())
+        os._exit(127)

@@ -1,0 +1,314 @@
+"""In the test driver: stand-ins for the program's functions, classes and objects.
+
+Results cross as exact built-in values and are compared here, by the tests' own code. Where an object of the program
+itself has to answer a comparison (a class under test that defines equality), the program decides, and the report says
+so. A function's result that is not a plain value is never asked whether it equals one: it does not.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sandbox.harness.link import Link, Message, describe_exception
+from sandbox.harness.program_side import OPERATIONS
+from sandbox.harness.values import Coded, Decoder, Encoder, Uncrossable
+
+# Questions that only a built-in value may answer: a made-up object would say yes to whatever constant the test names.
+_QUESTIONS = ("startswith", "endswith", "issubset", "issuperset", "isdisjoint")
+_SAFE_CALLBACK_TYPES = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.BuiltinMethodType)
+
+
+class Remote:
+    """An object of the program. Everything done to it happens in the program's process."""
+
+    __slots__ = ("__weakref__", "_pv_built", "_pv_kind", "_pv_lineage", "_pv_number", "_pv_side")
+
+    def __init__(self, side: TestSide, number: int, kind: str, lineage: list[str]) -> None:
+        for name, value in (("side", side), ("number", number), ("kind", kind), ("lineage", lineage)):
+            object.__setattr__(self, f"_pv_{name}", value)
+        # whether the tests treat it as an object of a class under test: decided by their spelling, never by the program
+        object.__setattr__(self, "_pv_built", False)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return mark(self._pv_side.request("call", self, list(arguments), named), self._pv_built)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _QUESTIONS and not self._pv_built:
+            raise TypeError(f"{_what(self)} is not a built-in value: its {name}() is not judged")
+        found = self._pv_side.request("op", "getattr", self, [name])
+        return mark(found, self._pv_built or looks_like_class(name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._pv_side.request("op", "setattr", self, [name, value])
+
+    def __delattr__(self, name: str) -> None:
+        self._pv_side.request("op", "delattr", self, [name])
+
+    def __eq__(self, other: object) -> Any:
+        return self._pv_compare("eq", other, False)
+
+    def __ne__(self, other: object) -> Any:
+        return self._pv_compare("ne", other, True)
+
+    def __hash__(self) -> int:
+        return int(self._pv_side.request("op", "hash", self, []))
+
+    def __bool__(self) -> bool:
+        return bool(self._pv_side.request("op", "bool", self, []))
+
+    def __len__(self) -> int:
+        return int(self._pv_side.request("op", "len", self, []))
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = self._pv_side.request("op", "iter", self, [])
+        return iterator if isinstance(iterator, Remote) else iter(iterator)
+
+    def __next__(self) -> Any:
+        return mark(self._pv_side.request("op", "next", self, []), self._pv_built)
+
+    def __contains__(self, item: object) -> bool:
+        if self._pv_built:
+            self._pv_side.decided = True
+            return bool(self._pv_side.request("op", "contains", self, [item]))
+        return any(member is item or member == item for member in self)
+
+    def __repr__(self) -> str:
+        return str(self._pv_side.request("op", "repr", self, []))
+
+    def __str__(self) -> str:
+        return str(self._pv_side.request("op", "str", self, []))
+
+    def __instancecheck__(self, thing: object) -> bool:
+        return isinstance(thing, Remote) and bool(self._pv_side.request("op", "isinstance", thing, [self]))
+
+    def __subclasscheck__(self, thing: object) -> bool:
+        return isinstance(thing, Remote) and bool(self._pv_side.request("op", "issubclass", thing, [self]))
+
+    def __enter__(self) -> Any:
+        return mark(self.__getattr__("__enter__")(), self._pv_built)
+
+    def __exit__(self, *_: object) -> Any:
+        return self.__getattr__("__exit__")(None, None, None)
+
+    def __await__(self) -> Iterator[Any]:
+        yield from ()
+        return mark(self._pv_side.request("await", self), self._pv_built)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        raise TypeError("a class of the program cannot be subclassed by tests that run outside it")
+
+    def _pv_compare(self, operation: str, other: object, unequal: bool) -> Any:
+        if isinstance(other, Remote) or self._pv_built:
+            self._pv_side.decided = True
+            return self._pv_side.request("op", operation, self, [other])
+        return unequal
+
+    def _pv_operate(self, operation: str, arguments: list[Any]) -> Any:
+        plain = [argument for argument in arguments if not isinstance(argument, Remote)]
+        if plain and not self._pv_built and operation not in ("getitem", "round", "format"):
+            raise TypeError(f"{_what(self)} is not a built-in value: {operation} with one is not judged")
+        if arguments and operation not in ("getitem", "setitem", "delitem"):
+            self._pv_side.decided = True
+        return mark(self._pv_side.request("op", operation, self, arguments), self._pv_built)
+
+
+def _operator(operation: str) -> Callable[..., Any]:
+    def method(self: Remote, *arguments: Any) -> Any:
+        return self._pv_operate(operation, list(arguments))
+
+    return method
+
+
+for _name in OPERATIONS:
+    _dunder = f"__{_name.rstrip('_')}__"
+    if _dunder not in Remote.__dict__ and _name not in ("getattr", "isinstance", "issubclass", "dir"):
+        setattr(Remote, _dunder, _operator(_name))
+
+
+def _what(thing: Remote) -> str:
+    return f"an object of type {thing._pv_lineage[0] if thing._pv_lineage else '?'}"
+
+
+def looks_like_class(name: str) -> bool:
+    """Whether the tests' spelling says that a name is a class (PEP 8: CapWords)."""
+    return name[:1].isupper()
+
+
+def mark(value: Any, built: bool) -> Any:
+    """Note on an object of the program how the tests came by it."""
+    if built and isinstance(value, Remote):
+        object.__setattr__(value, "_pv_built", True)
+    return value
+
+
+class TestSide:
+    """In the driver: the handles of both sides, and the exceptions and calls that cross."""
+
+    __test__ = False
+
+    def __init__(self, fd: int) -> None:
+        self.link = Link(fd, self._answer)
+        self.decided = False  # the program's own code decided a comparison
+        self.touched = False  # the program was called at all
+        self._streams = (sys.stdout, sys.stdin, builtins.input)
+        self._exported: list[Any] = []
+        self._errors: dict[str, type[BaseException]] = {}
+
+    def request(self, action: str, *arguments: Any) -> Any:
+        """Ask the program's process; raises what it raises, and peer.Lost where it is gone."""
+        self.touched = self.touched or action == "call"
+        encoder = Encoder(self)
+        try:
+            coded = encoder.encode(list(arguments))
+        except Uncrossable as error:
+            raise TypeError(f"cannot be passed to the program: {error}") from None
+        wants = self._wants()
+        answer = self.link.ask([action, coded, wants])
+        if "out" in wants and type(answer[-1]) is str:
+            sys.stdout.write(answer[-1])
+        if answer[:1] == ["ok"] and len(answer) == 4:
+            return self._taken(answer, encoder.seen)
+        raise self._error(answer)
+
+    def _wants(self) -> list[str]:
+        """Which standard streams the tests have replaced, so that the program has to use theirs."""
+        out, source, ask = self._streams
+        wants = ["out"] if sys.stdout is not out else []
+        return [*wants, "in"] if sys.stdin is not source or builtins.input is not ask else wants
+
+    def _taken(self, answer: Message, containers: list[Any]) -> Any:
+        decoder = Decoder(self, containers)
+        try:
+            value = decoder.decode(answer[1])
+            for number, coded in answer[2]:
+                container = containers[number]
+                container.clear()
+                decoder.fill(container, coded)
+        except (Uncrossable, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+            raise TypeError(f"the program's answer cannot be read: {error}") from None
+        return value
+
+    def export(self, thing: object) -> Coded:
+        """The handle under which the program may use something of the tests."""
+        if isinstance(thing, Remote):
+            return ["o", thing._pv_number]
+        if isinstance(thing, types.ModuleType):
+            return None
+        name = getattr(thing, "__name__", None)
+        if isinstance(thing, (type, types.BuiltinFunctionType)) and isinstance(name, str):
+            if getattr(builtins, name, None) is thing:
+                return ["g", name]
+            module = getattr(thing, "__module__", None) or ""
+            if module.partition(".")[0] in sys.stdlib_module_names and hasattr(sys.modules.get(module), name):
+                return ["m", module, name]
+        self._exported.append(thing)
+        return ["cb", len(self._exported) - 1]
+
+    def resolve(self, coded: Message) -> object:
+        """What a handle of the program stands for. Everything in it is checked: it comes from a hostile process."""
+        if coded[0] == "o" and len(coded) == 4 and type(coded[1]) is int and type(coded[2]) is str:
+            lineage = [str(name) for name in coded[3]]
+            if coded[2] == "exception":
+                return self.error_class(lineage)
+            return Remote(self, coded[1], coded[2], lineage)
+        if coded[0] == "g" and type(coded[1]) is str:
+            thing = getattr(builtins, coded[1], None)
+            if isinstance(thing, type):
+                return thing
+        if coded[0] == "cb" and type(coded[1]) is int and 0 <= coded[1] < len(self._exported):
+            return self._exported[coded[1]]
+        raise Uncrossable("an unknown handle")
+
+    def error_class(self, lineage: list[str]) -> type[BaseException]:
+        """An exception class here for one of the program's: same name, same built-in bases."""
+        bases: list[type[BaseException]] = []
+        for name in lineage:
+            kind = getattr(builtins, name, None)
+            covered = isinstance(kind, type) and any(issubclass(base, kind) for base in bases)
+            if isinstance(kind, type) and issubclass(kind, BaseException) and not covered:
+                bases.append(kind)
+        made: type[BaseException] = bases[0] if bases else Exception
+        for name in reversed([name for name in lineage if getattr(builtins, name, None) is None]):
+            made = self._errors.get(name) or self._new_error(name, made, bases)
+            self._errors[name] = made
+        return made
+
+    @staticmethod
+    def _new_error(name: str, base: type[BaseException], bases: list[type[BaseException]]) -> type[BaseException]:
+        short = name.rpartition(".")[2]
+        try:
+            return type(short, (base, *(other for other in bases if not issubclass(base, other))), {})
+        except TypeError:  # bases whose layouts do not fit together
+            return type(short, (base,), {})
+
+    def _error(self, answer: Message) -> BaseException:
+        """The exception that the program raised, as one of ours."""
+        try:
+            _, lineage, text, coded, attributes, _ = answer
+            kind = self.error_class([str(name) for name in lineage])
+            arguments = Decoder(None).decode(coded)
+            error = _made(kind, arguments or ((str(text),) if text else ()))
+            error.__dict__.update({str(name): Decoder(None).decode(value) for name, value in attributes.items()})
+        except (ValueError, TypeError, AttributeError, Uncrossable):
+            return RuntimeError(f"the program raised something unreadable: {str(answer)[:200]}")
+        error.__dict__["_pv_foreign"] = True
+        return error
+
+    def _answer(self, message: Message) -> Message:
+        """A call of something of the tests by the program; only what was passed to it can be named."""
+        try:
+            action, number, coded = message
+            if number == -1:
+                return ["ok", _STREAM_ACTIONS[action](*coded[1:])]
+            target = self._exported[number] if type(number) is int and number >= 0 else None
+            arguments = Decoder(self).decode(coded)
+            result = _CALLBACK_ACTIONS[action](target, *arguments)
+            return ["ok", Encoder(self).encode(result)]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a test's function may raise anything; passed on
+            return ["raise", *describe_exception(error)]
+
+
+def _made(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
+    try:
+        return kind(*arguments)
+    except TypeError:
+        error = kind.__new__(kind)
+        error.args = arguments
+        return error
+
+
+def _call_back(target: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
+    if not callable(target):
+        raise TypeError("not callable")
+    return target(*arguments, **named)
+
+
+def _attribute(target: Any, name: str) -> Any:
+    """An attribute of an object of the tests: data and methods of their own classes, nothing that leads elsewhere."""
+    plain_object = not isinstance(target, (*_SAFE_CALLBACK_TYPES, type)) and type(target).__module__ == "__main__"
+    if name.startswith("_") or not plain_object:
+        raise AttributeError(name)
+    return getattr(target, name)
+
+
+def _set_attribute(target: Any, name: str, value: Any) -> None:
+    _attribute(target, name)
+    setattr(target, name, value)
+
+
+_STREAM_ACTIONS: dict[str, Callable[..., str]] = {
+    "input": lambda prompt: str(input(str(prompt))),
+    "readline": lambda: sys.stdin.readline(),
+    "read": lambda: sys.stdin.read(),
+}
+_CALLBACK_ACTIONS: dict[str, Callable[..., Any]] = {
+    "call": _call_back,
+    "getattr": _attribute,
+    "setattr": _set_attribute,
+    "list": lambda target: list(target),
+    "len": lambda target: len(target),
+}

@@ -1,0 +1,249 @@
+"""Builds the jail: a supervisor in the host's namespaces, and the agent as first process of namespaces of its own.
+
+The supervisor outlives nothing: when the host's lifeline closes, however the host ended, it kills the agent, and with
+it every process of the jail, and removes the jail's control groups.
+"""
+
+# ruff: noqa: PTH - plain system calls; pathlib would be loaded into the process of every program
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import stat
+import sys
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from sandbox import agent, seccomp, syscalls
+from sandbox.wire import pack, write_all
+
+_STAGES = ("/tmp", "/var/tmp", "/mnt", "/usr")  # any directory will do: it is hidden in our mount namespace only
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+_TOP_DIRS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_ETC = {
+    "passwd": "root:x:0:0:root:/:/bin/false\nprogram:x:1:1:program:/box/work:/bin/sh\n",
+    "group": "root:x:0:\nprogram:x:1:\n",
+    "hosts": "127.0.0.1 localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+}
+_HOST_ETC = ("ld.so.cache", "alternatives", "ld.so.conf", "ld.so.conf.d")  # what dynamic programs need; no secrets
+ROOT_SIZE = "size=1m,nr_inodes=512,mode=0755"
+
+
+@dataclass(frozen=True, slots=True)
+class JailConfig:
+    """What the host tells the supervisor; travels as JSON in its arguments."""
+
+    control: int  # descriptor of the socket to the host
+    life: int  # descriptor that closes with the host
+    first_uid: int | None  # first of three unused host ids; None: map the caller's own id
+    read_only: tuple[str, ...]  # directories beside /usr that the interpreter needs
+    cgroups: tuple[str, ...]  # directories whose cgroup.procs the agent joins
+
+
+def main(config_text: str) -> NoReturn:
+    """Run the supervisor; never returns."""
+    raw: dict[str, Any] = json.loads(config_text)
+    config = JailConfig(**{**raw, "read_only": tuple(raw["read_only"]), "cgroups": tuple(raw["cgroups"])})
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    go_read, go_write = os.pipe()
+    map_read, map_write = os.pipe()
+    pid_read, pid_write = os.pipe()
+    builder = os.fork()
+    if builder == 0:
+        for fd in (config.life, go_write, pid_read):
+            os.close(fd)
+        _build(config, (map_read, map_write), (go_read, pid_write))
+    for fd in (config.control, go_read, pid_write):
+        os.close(fd)
+    _supervise(config, builder, pid_read, go_write)
+
+
+def _supervise(config: JailConfig, builder: int, pid_read: int, go_write: int) -> NoReturn:
+    _, status = os.waitpid(builder, 0)
+    first = int(os.read(pid_read, 32) or b"0")
+    if status == 0 and first:
+        pidfd = os.pidfd_open(first)
+        os.write(go_write, b"g")  # only now is the supervisor its parent, so that the death signal means us
+        poll = select.poll()
+        poll.register(config.life, select.POLLIN)
+        poll.register(pidfd, select.POLLIN)
+        poll.poll()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(first, signal.SIGKILL)
+        os.waitpid(first, 0)
+    for directory in config.cgroups:
+        with contextlib.suppress(OSError):  # the host sweeps what a vanished member still holds
+            os.rmdir(directory)
+    os._exit(0)
+
+
+def _build(config: JailConfig, maps: tuple[int, int], handover: tuple[int, int]) -> NoReturn:
+    """In the builder: leave the host's namespaces, fork the agent, and go away."""
+    go_read, pid_write = handover
+    try:
+        for directory in config.cgroups:
+            with open(f"{directory}/cgroup.procs", "w") as procs:
+                procs.write("0")
+        counters = _open_counters(config.cgroups)
+        outside = os.readlink("/proc/self/ns/pid")
+        _enter_namespaces(config.first_uid, maps)
+        sources = _open_sources(config.read_only)
+        _become_inner_root(config.first_uid)
+        first = os.fork()
+        if first == 0:
+            _become_agent(config, outside, sources, counters, go_read)
+        os.write(pid_write, str(first).encode())
+    except OSError as error:
+        _report_failure(config.control, error)
+        os._exit(1)
+    os._exit(0)
+
+
+def _report_failure(control: int, error: OSError) -> None:
+    write_all(control, pack({"error": str(error), "errno": error.errno}))
+
+
+def _enter_namespaces(first_uid: int | None, maps: tuple[int, int]) -> None:
+    """New namespaces of every kind, owned by a user namespace that maps only ids nobody else uses."""
+    map_read, map_write = maps
+    me, uid, gid = os.getpid(), os.getuid(), os.getgid()
+    mapper = os.fork() if first_uid is not None else None
+    if mapper == 0:  # stays outside: only a privileged process of the parent namespace may map other ids
+        os.close(map_write)
+        os.read(map_read, 1)
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{me}/{name}", "w") as file:
+                file.write(f"0 {first_uid} 3")
+        os._exit(0)
+    syscalls.unshare(syscalls.ALL_NAMESPACES)
+    if mapper is None:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
+        return
+    os.write(map_write, b"m")
+    _, status = os.waitpid(mapper, 0)
+    if status:
+        raise OSError(f"the user ids from {first_uid} on cannot be mapped")
+
+
+def _become_inner_root(first_uid: int | None) -> None:
+    if first_uid is None:
+        return
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+
+
+def _open_counters(directories: tuple[str, ...]) -> dict[str, int]:
+    """The control group files that the agent reads and writes from inside, where no path leads to them."""
+    wanted = {
+        "memory.oom_control": os.O_RDONLY, "memory.events": os.O_RDONLY, "memory.usage_in_bytes": os.O_RDONLY,
+        "memory.current": os.O_RDONLY, "memory.max_usage_in_bytes": os.O_RDWR, "memory.limit_in_bytes": os.O_WRONLY,
+        "memory.max": os.O_WRONLY, "memory.memsw.limit_in_bytes": os.O_WRONLY, "memory.swap.max": os.O_WRONLY,
+        "cpuacct.usage": os.O_RDONLY, "cpu.stat": os.O_RDONLY, "pids.max": os.O_WRONLY,
+    }  # fmt: skip
+    counters = {}
+    for directory in directories:
+        for name, flags in wanted.items():
+            with contextlib.suppress(FileNotFoundError):
+                counters[name] = os.open(f"{directory}/{name}", flags | os.O_CLOEXEC)
+    return counters
+
+
+def _open_sources(read_only: tuple[str, ...]) -> dict[str, int]:
+    """Handles of what will be visible, taken while the caller's own ids still open its private directories."""
+    wanted = ["/usr", *(f"/{name}" for name in _TOP_DIRS), *read_only]
+    wanted += [f"/dev/{name}" for name in _DEVICES] + [f"/etc/{name}" for name in _HOST_ETC]
+    handles = {}
+    for path in wanted:
+        with contextlib.suppress(FileNotFoundError):
+            if not (os.path.islink(path) and path[1:] in _TOP_DIRS):
+                handles[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    return handles
+
+
+def _become_agent(
+    config: JailConfig, outside: str, sources: dict[str, int], counters: dict[str, int], go_read: int
+) -> NoReturn:
+    try:
+        if os.getpid() != 1 or os.readlink("/proc/self/ns/pid") == outside:
+            raise OSError("the agent is not the first process of a namespace of its own")
+        os.setsid()
+        os.umask(0o022)
+        _build_root(sources, hide_others=config.first_uid is not None)
+        syscalls.lock_privileges()
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+        if os.read(go_read, 1) != b"g":
+            os._exit(1)
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # last: changed credentials would clear it
+        # the loader's handles on the host's tree end here; only the control socket and the counters stay
+        keep = {0, 1, 2, config.control, *counters.values()}
+        for name in os.listdir("/proc/self/fd"):
+            if int(name) not in keep:
+                with contextlib.suppress(OSError):
+                    os.close(int(name))
+        seccomp.install(seccomp.agent_filter(os.uname().machine))
+    except OSError as error:
+        _report_failure(config.control, error)
+        os._exit(1)
+    try:
+        agent.serve(config.control, counters, agent.Jail(separate_ids=config.first_uid is not None))
+    finally:
+        os._exit(1)
+
+
+def _build_root(sources: dict[str, int], hide_others: bool) -> None:
+    """A read-only root of /usr, the interpreter and a few made-up files; the host's tree is let go of."""
+    syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
+    stage = next(path for path in _STAGES if os.path.isdir(path))
+    syscalls.mount("tmpfs", stage, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, ROOT_SIZE)
+    os.chdir(stage)
+    for name in ("proc", "dev", "etc", "box", "usr"):
+        os.mkdir(name, 0o755)
+    for path, handle in sources.items():
+        _bind(path, handle)
+    for name in _TOP_DIRS:
+        if os.path.islink(f"/{name}"):
+            os.symlink(os.readlink(f"/{name}"), name)
+    for name, text in _ETC.items():
+        with open(f"etc/{name}", "w") as file:
+            file.write(text)
+    for link, target in (("tmp", "box/tmp"), ("dev/shm", "/box/shm"), ("dev/fd", "/proc/self/fd")):
+        os.symlink(target, link)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        os.symlink(f"/proc/self/fd/{number}", f"dev/{name}")
+    _mount_proc(hide_others)
+    syscalls.mount("none", ".", None, syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY | 6)
+    syscalls.pivot_root_here()
+
+
+def _bind(path: str, handle: int) -> None:
+    target = path.lstrip("/")
+    os.makedirs(os.path.dirname(target) or ".", 0o755, exist_ok=True)
+    if stat.S_ISDIR(os.fstat(handle).st_mode):  # the path itself may be out of sight by now
+        os.makedirs(target, 0o755, exist_ok=True)
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+    syscalls.mount(f"/proc/self/fd/{handle}", target, None, syscalls.MS_BIND | syscalls.MS_REC)
+    if not path.startswith("/dev/"):
+        syscalls.make_read_only(target)
+
+
+def _mount_proc(hide_others: bool) -> None:
+    """Processes of the jail only; of these, where user ids differ, only one's own."""
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+    syscalls.mount("proc", "proc", "proc", flags, "hidepid=2,gid=0" if hide_others else "hidepid=2")
+    for name in ("sys", "irq", "bus", "fs", "sysrq-trigger"):
+        if os.path.exists(f"proc/{name}"):
+            syscalls.mount(f"proc/{name}", f"proc/{name}", None, syscalls.MS_BIND | syscalls.MS_REC)
+            syscalls.make_read_only(f"proc/{name}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

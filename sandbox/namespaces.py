@@ -1,0 +1,198 @@
+"""The embedded backend: Linux namespaces, without an engine, and without root where the kernel permits it.
+
+Covered. A program in this backend
+- sees no network at all (a network namespace without any interface up; sockets other than AF_UNIX are refused);
+- sees no host file but /usr and the interpreter's own directory, read-only, and a few made-up files in /etc; no home,
+  no environment, no socket, no process of the host;
+- has a private, size- and inode-limited file system that is made anew for each execution;
+- has no capability, cannot gain one, cannot make namespaces or mounts, and runs under a system-call filter;
+- is limited in CPU time, wall time, processes, open files, file size, disk, output, and memory;
+- leaves nothing: the first process of its namespace kills and reaps everything after each run, and dies with us.
+
+Not covered.
+- Bugs of the kernel that an unprivileged process can reach through permitted calls; side channels between processes on
+  the same processor. Use virtual machines, or gVisor through the Docker backend, against such adversaries.
+- Memory, where no control group can be made (an ordinary user without delegation): the bound is then per process
+  (address space) plus sampling of resident memory every 25 ms; a program may overshoot for that long.
+- Secrets inside /usr or the interpreter's directory: what is readable there by everybody is readable by programs.
+- Fair shares: a program uses its core up to its CPU limit.
+- Kernels before 5.12, architectures other than x86_64 and aarch64 (the latter's filter table is untested).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox import cgroups
+from sandbox.backend import Reply, SlotFailed
+from sandbox.types import SandboxError, SandboxUnavailable
+from sandbox.wire import WireError, sizes_of, unpack
+
+_START_S = 30.0
+_UID_BASE, _UID_STEP = 0x70000000, 4  # ids far above any account; unused by anything on the host
+_MAX_BODY = 256 << 20
+_BOOT = (
+    "import json,os,sys,types;boot=json.loads(os.read(0,65536));package=types.ModuleType('sandbox');"
+    "package.__path__=[boot['path']];sys.modules['sandbox']=package;"
+    "from sandbox import jail;jail.main(boot['config'])"
+)
+_ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/box/work", "TMPDIR": "/box/tmp", "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1",
+}  # fmt: skip
+
+
+class NamespaceSlot:
+    """One supervisor process with the jail below it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
+        self._process = process
+        self._control = control
+        self.facts: dict[str, object] = {}
+
+    async def await_ready(self) -> None:
+        """Wait for the agent's first word. Raises OSError and its like, and SandboxUnavailable with the agent's reason."""
+        async with asyncio.timeout(_START_S):
+            header, _ = await self._receive()
+        if "error" in header:
+            raise SandboxUnavailable(_explain(str(header["error"])))
+        self.facts = header
+
+    async def execute(self, frames: Sequence[bytes], deadline_s: float) -> Reply:
+        """Run one execution; see `backend.Slot`."""
+        loop = asyncio.get_running_loop()
+        sender = loop.create_task(loop.sock_sendall(self._control, b"".join(frames)))
+        try:
+            async with asyncio.timeout(deadline_s):
+                header, blobs = await self._receive()
+                await sender
+        except (TimeoutError, OSError, EOFError, WireError) as error:
+            raise SlotFailed(f"the agent did not answer: {type(error).__name__} {error}") from error
+        finally:
+            sender.cancel()
+        if header.get("error"):
+            raise SlotFailed(str(header["error"]))
+        stdout, stderr, report = (bytes(blob) for blob in blobs)
+        return Reply(header, stdout, stderr, report)
+
+    async def close(self) -> None:
+        """End the jail and wait for its supervisor."""
+        self.kill()
+        await asyncio.to_thread(self._process.wait)
+
+    def kill(self) -> None:
+        """Close the lifeline: the supervisor kills the agent, the kernel everything below it."""
+        self._control.close()
+        if self._process.stdin:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    async def _receive(self) -> tuple[dict[str, object], list[memoryview]]:
+        head_size, body_size = sizes_of(await self._exactly(8))
+        if body_size > _MAX_BODY:
+            raise WireError(f"a body of {body_size} bytes")
+        head = await self._exactly(head_size)
+        return unpack(head, memoryview(await self._exactly(body_size)))
+
+    async def _exactly(self, size: int) -> bytearray:
+        data, got = bytearray(size), 0
+        view = memoryview(data)
+        loop = asyncio.get_running_loop()
+        while got < size:
+            count = await loop.sock_recv_into(self._control, view[got:])
+            if count == 0:
+                raise EOFError("the agent is gone")
+            got += count
+        return data
+
+
+class NamespaceBackend:
+    """Starts jails made of namespaces."""
+
+    name = "namespaces"
+
+    def __init__(self) -> None:
+        self._executable = os.path.realpath(sys.executable)
+        self._read_only = interpreter_directories()
+        cgroups.sweep()
+
+    async def start(self, index: int) -> NamespaceSlot:
+        """Start one jail. Raises SandboxUnavailable."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        groups = cgroups.make(index)
+        config = {
+            "control": theirs.fileno(), "life": 0, "first_uid": _first_uid(index), "read_only": self._read_only,
+            "cgroups": groups,
+        }  # fmt: skip
+        boot = json.dumps({"path": str(Path(__file__).parent), "config": json.dumps(config)})
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - kept until the agent is ready
+        try:
+            process = subprocess.Popen(  # noqa: ASYNC220 - a few ms, once per slot; the child's parent must be this thread
+                [self._executable, "-S", "-s", "-P", "-c", _BOOT],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints,
+                env=_ENVIRONMENT, cwd="/", pass_fds=[theirs.fileno()], start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            cgroups.remove(groups)
+            raise SandboxUnavailable(f"the interpreter {self._executable} cannot be started: {error}") from error
+        finally:
+            theirs.close()
+        assert process.stdin is not None
+        process.stdin.write(boot.encode())
+        process.stdin.flush()
+        slot = NamespaceSlot(process, ours)
+        try:
+            await slot.await_ready()
+        except (OSError, EOFError, WireError, TimeoutError) as error:
+            await slot.close()
+            complaints.seek(0)
+            said = complaints.read().decode(errors="replace").strip().rpartition("\n")[2] or f"{error or 'no answer'}"
+            raise SandboxUnavailable(_explain(said)) from error
+        except BaseException:
+            await slot.close()
+            raise
+        finally:
+            complaints.close()
+        return slot
+
+
+def _first_uid(index: int) -> int | None:
+    if os.geteuid() != 0:
+        return None
+    return _UID_BASE + (os.getpid() % 65536 * 64 + index % 64) * _UID_STEP
+
+
+def interpreter_directories() -> tuple[str, ...]:
+    """The directories beside /usr that this interpreter needs. Raises SandboxError where they hold more than that."""
+    wanted = {os.path.realpath(path) for path in (sys.base_prefix, sys.base_exec_prefix)}
+    wanted.add(str(Path(os.path.realpath(sys.executable)).parent.parent))
+    outside = sorted(path for path in wanted if not path.startswith("/usr/") and path != "/usr")
+    home = os.path.realpath(Path.home())
+    for path in outside:
+        if path == "/" or home == path or home.startswith(f"{path}/"):
+            raise SandboxError(f"the interpreter's directory {path} holds more than the interpreter")
+    return tuple(outside)
+
+
+def _explain(error: str) -> str:
+    """The agent's failure, and what usually helps."""
+    hint = "see `provender doctor`"
+    if "unshare" in error:
+        hint = (
+            "user namespaces are not permitted here; set kernel.unprivileged_userns_clone=1 or user.max_user_namespaces,"
+            " on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0, or in a container use --security-opt"
+            " seccomp=unconfined --security-opt systempaths=unconfined"
+        )
+    elif "proc" in error:
+        hint = "/proc cannot be mounted; in a container use --security-opt systempaths=unconfined"
+    return f"namespaces cannot isolate here: {error}; {hint}"

@@ -1,0 +1,128 @@
+"""Turns an agent's reply into an Execution: which limit, signal, tests; by evidence, in a fixed order."""
+
+from __future__ import annotations
+
+import os
+import signal as signals
+from dataclasses import dataclass
+
+from sandbox.backend import Reply, SlotFailed
+from sandbox.reports import calls_report, stdio_report
+from sandbox.source_reports import source_report
+from sandbox.types import Calls, Execution, Request, Status, Stdio, TestReport, TestSource
+
+_MEMORY_TEXTS = ("MemoryError", "std::bad_alloc", "terminate called after throwing an instance of 'std::bad_alloc'")
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How the program's process ended."""
+
+    code: int | None
+    signal: int | None
+    running: bool  # it was ended by us, after its tests were done
+
+
+def judge(request: Request, reply: Reply, backend: str) -> Execution:
+    """The execution as the caller sees it. Raises SlotFailed where the reply makes no sense."""
+    header = reply.header
+    tests = _tests(request, reply)
+    end = _end(request, reply)
+    status, detail = _status(request, reply, end)
+    code = end.code
+    if isinstance(request.tests, TestSource) and status is Status.OK and not (tests and tests.passed):
+        status, code = Status.NONZERO, 1 if end.running else code  # as a plain run of failing tests would end
+    return Execution(
+        status=status,
+        exit_code=code,
+        signal=end.signal,
+        stdout=reply.stdout.decode("utf-8", "replace"),
+        stderr=reply.stderr.decode("utf-8", "replace"),
+        cpu_s=float(header["cpu_s"]),
+        wall_s=float(header["wall_s"]),
+        peak_bytes=header["peak_bytes"],
+        backend=backend,
+        tests=tests,
+        detail=_tests_detail(request, tests, end) or detail if status in (Status.OK, Status.NONZERO) else detail,
+    )
+
+
+def _loaded(reply: Reply) -> bool:
+    return "." in reply.header["progress"]
+
+
+def _tests(request: Request, reply: Reply) -> TestReport | None:
+    """What is known of the tests; None where there are none, or the program could not be loaded."""
+    well = reply.header["verdict"] is None
+    if request.tests is None or not _loaded(reply):
+        return None
+    if isinstance(request.tests, Stdio):
+        return stdio_report(request.tests, reply.stdout, well and reply.header["program"] == 0)
+    if isinstance(request.tests, Calls):
+        return calls_report(request.tests, reply.report)
+    return source_report(reply.report, ended=well and reply.header["driver"] == 0)
+
+
+def _end(request: Request, reply: Reply) -> _End:
+    status = reply.header["program"]
+    if status is None:
+        raise SlotFailed("the agent lost the program")
+    code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+    signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+    tested_alive = signal == signals.SIGKILL and isinstance(request.tests, TestSource)
+    if tested_alive and reply.header["verdict"] is None and reply.header["driver"] == 0 and not _lost(reply):
+        return _End(0, None, running=True)
+    return _End(code, signal, running=False)
+
+
+def _lost(reply: Reply) -> bool:
+    return reply.report.rstrip().rpartition(b"\n")[2].startswith(b'["lost"')
+
+
+def _status(request: Request, reply: Reply, end: _End) -> tuple[Status, str]:
+    verdict = reply.header["verdict"]
+    if verdict is not None:
+        return Status(verdict), _limit_text(verdict, request)
+    if not _loaded(reply) and "c" in reply.header["progress"]:
+        return Status.COMPILE_ERROR, "the program does not compile"
+    if end.signal == signals.SIGXCPU:
+        return Status.TIMEOUT_CPU, _limit_text("timeout_cpu", request)
+    if not _loaded(reply):
+        return Status.COMPILE_ERROR, "the compiler itself was ended by the program"
+    if end.signal is not None:
+        return Status.SIGNAL, f"ended by signal {end.signal}"
+    if end.code == 0:
+        return Status.OK, ""
+    if _ran_out_of_memory(reply.stderr):
+        return Status.MEMORY, "no more memory was to be had"
+    return Status.NONZERO, f"exit code {end.code}"
+
+
+def _ran_out_of_memory(stderr: bytes) -> bool:
+    lines = stderr.rstrip().splitlines()
+    return bool(lines) and lines[-1].decode("utf-8", "replace").startswith(_MEMORY_TEXTS)
+
+
+def _limit_text(verdict: str, request: Request) -> str:
+    limits = request.limits
+    return {
+        "timeout_cpu": f"used more than {limits.cpu_s:g} s of CPU time",
+        "timeout_wall": f"ran for more than {limits.wall_limit_s:g} s",
+        "memory": f"used more than {limits.memory_bytes >> 20} MiB of memory",
+        "output": f"wrote more than {limits.output_bytes} bytes to one stream",
+    }[verdict]
+
+
+def _tests_detail(request: Request, tests: TestReport | None, end: _End) -> str:
+    """The first reason why the tests did not pass."""
+    if request.tests is None or (tests and tests.passed):
+        return ""
+    failed = [f"{case.name}: {case.detail}" for case in tests.cases if not case.passed] if tests else []
+    if (
+        not isinstance(request.tests, Stdio)
+        and not end.running
+        and end.code is not None
+        and not (tests and tests.complete)
+    ):
+        failed.insert(0, f"the program ended (exit code {end.code}) before its tests were done")
+    return failed[0] if failed else "not every assertion was reached"

@@ -1,0 +1,53 @@
+"""The answer key: one JSON line for every answer, written before the answer is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from served_model.rehearsal.asking import Ask
+from served_model.rehearsal.player import Played
+
+
+class AnswerKeyError(Exception):
+    """The answer key cannot be written: no reply may be sent."""
+
+
+class AnswerKey:
+    """An append-only file; opening it raises OSError. Several servers may share it: each line is a single write."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+
+    def note_reply(self, key: str, ask: Ask, played: Played) -> None:
+        """Note what is wrong with a reply, or that nothing is. Raises AnswerKeyError."""
+        self._write(
+            {
+                "key": key,
+                "request": ask.request,
+                "prompt": played.prompt,
+                "fault": played.fault,
+                "benign": played.benign,
+                "wire": None,
+                "decidable_by": played.decidable_by,
+                "detail": dict(played.detail),
+            }
+        )
+
+    def note_wire_fault(self, key: str, ask: Ask, kind: str) -> None:
+        """Note an answer that fails on the wire; the reply itself is noted when it is asked for again."""
+        labels: dict[str, object] = {"fault": None, "benign": None, "wire": kind, "decidable_by": "wire", "detail": {}}
+        self._write({"key": key, "request": ask.request, "prompt": ask.prompt, **labels})
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, line: dict[str, object]) -> None:
+        data = (json.dumps(line, separators=(",", ":")) + "\n").encode("ascii")
+        try:
+            written = self._file.write(data)
+        except OSError as error:
+            raise AnswerKeyError(f"the answer key cannot be written: {error}") from error
+        if written != len(data):
+            raise AnswerKeyError("the answer key holds half a line: the disk is full")

@@ -1,0 +1,58 @@
+"""Plays the reviser: finds out from the texts alone which of solution and tests is wrong, and replies in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from served_model.rehearsal.bank import Task, same_program
+from served_model.rehearsal.code_player import explained, known_task, wrong_program
+from served_model.rehearsal.draft import CannotAnswer, Draft
+from served_model.rehearsal.tests_writer import write_gutted_tests, write_tests
+
+Tags = Mapping[str, str]
+
+
+def play_revise(tags: Tags, rng: Random, fault: str | None) -> Draft:
+    """A JSON object with `diagnosis`, `change` and `code`."""
+    try:
+        task = known_task(tags)
+    except CannotAnswer as error:
+        raise CannotAnswer(_reply(error.text, "solution", tags.get("solution", ""))) from None
+    detail: dict[str, Any] = {"family": task.family.name}
+    if fault == "gutted_tests":
+        return Draft(
+            _reply("The tests are stricter than the problem.", "tests", write_gutted_tests(task, rng)), detail=detail
+        )
+    if fault == "no_op":
+        return Draft(_no_op(task, tags), detail=detail)
+    if fault == "still_wrong":
+        given = tags.get("solution", "")
+        source, number = wrong_program(task, rng, lambda source: same_program(source, given))
+        return Draft(_reply("One condition was wrong.", "solution", source), detail={**detail, "mutant": number})
+    text = _honest(task, tags, rng)
+    if fault == "malformed_json":
+        return Draft(text[: rng.randint(2, len(text) - 2)], detail=detail)
+    return Draft(text, detail=detail)
+
+
+def _no_op(task: Task, tags: Tags) -> str:
+    """The part that is wrong, word for word as it was."""
+    if same_program(tags.get("solution", ""), task.solution):
+        return _reply("The tests look right to me as they are.", "tests", tags.get("tests", ""))
+    return _reply("The solution looks right to me as it is.", "solution", tags.get("solution", ""))
+
+
+def _honest(task: Task, tags: Tags, rng: Random) -> str:
+    if same_program(tags.get("solution", ""), task.solution):
+        diagnosis = "The solution follows the problem text; an expectation of the tests does not."
+        return _reply(diagnosis, "tests", write_tests(task, rng))
+    first_line = next((line.strip() for line in tags.get("feedback", "").splitlines() if line.strip()), "")
+    diagnosis = f"The solution does not do what the problem asks. The feedback says: {first_line[:120]}"
+    return _reply(diagnosis, "solution", explained(task, rng))
+
+
+def _reply(diagnosis: str, change: str, code: str) -> str:
+    return json.dumps({"diagnosis": diagnosis, "change": change, "code": code})

@@ -1,0 +1,140 @@
+"""Which shards are worked is a rule over data: neither speed nor lookahead order nor a resume can change it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.budget import Spending
+from flows.config import RunConfig, validate_config
+from flows.make_recipe import RecipeResult, RecipeScheduler
+from flows.make_shard import ShardJob, ShardSummary
+from flows.plan import RecipePlan, resolve
+from flows.run_folder import RunFolder
+from records.accounts import Accounts
+from records.schema import RECORDS, SEEDS, record_row
+from records.tables import write_table
+from records.types import Candidate, Message, Outcome, Record, Seed, Verdict
+from served_model.types import Usage
+from verifiers.math_answer import MathAnswer
+
+
+def config(target: int | None, **more: Any) -> RunConfig:
+    recipe = {"use": "math/solve"} | ({} if target is None else {"target": target})
+    models = {"default": {"base_url": "http://127.0.0.1:1/v1", "name": "m"}}
+    return validate_config({"name": "t", "models": models, "recipes": [recipe]} | more, "test")
+
+
+@dataclass
+class FakeShards:
+    """Writes what a shard would leave, with a given number of accepted records and a given speed."""
+
+    folder: RunFolder
+    plan: RecipePlan
+    accepted: list[int]
+    delays: list[int]
+    worked: list[int] = field(default_factory=list)
+
+    def write_seeds(self) -> Iterator[int]:
+        for shard in range(len(self.accepted)):
+            accounts = Accounts()
+            accounts.stage("math/solve", "corpus")
+            path = self.folder.seeds(self.plan.slug, shard)
+            write_table(path, SEEDS, [], {"provender.accounts": accounts.to_json()})
+            yield shard
+
+    async def work(self, job: ShardJob) -> ShardSummary:
+        self.worked.append(job.shard)
+        await asyncio.sleep(self.delays[job.shard] / 1000)
+        rows = [record_row(self._record(f"{job.shard}-{n}"), True, "t") for n in range(self.accepted[job.shard])]
+        accounts = Accounts()
+        count = accounts.stage("math/solve", "record")
+        count.entered, count.accepted, count.rejected = 100, len(rows), 100 - len(rows)
+        summary = ShardSummary(job.shard, accounts, {"m": Usage(100, 200)})
+        path = self.folder.shard(self.plan.slug, job.shard)
+        write_table(path, RECORDS, rows, {"provender.summary": summary.to_json()})
+        return ShardSummary.read(path)
+
+    @staticmethod
+    def _record(name: str) -> Record:
+        messages = (Message("user", name), Message("assistant", name))
+        seed = Seed(name, name, "s", "l")
+        candidate = Candidate(name, name, seed, "math/solve", messages, {}, (MathAnswer("1"),), ())
+        return Record(candidate, (Verdict("math_answer", Outcome.PASS, "equivalent"),))
+
+
+def schedule(root: Path, run: RunConfig, accepted: list[int], delays: list[int]) -> tuple[RecipeResult, list[int]]:
+    plan = resolve(run).recipes[0]
+    shards = FakeShards(RunFolder(root), plan, accepted, delays)
+    scheduler = RecipeScheduler(
+        plan, shards.folder, run.lookahead, Spending(run), shards.work, lambda shard: ShardJob(run, root, 0, shard)
+    )
+    return asyncio.run(scheduler.run(shards.write_seeds())), shards.worked
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(
+    accepted=st.lists(st.integers(0, 4), min_size=1, max_size=8),
+    delays=st.lists(st.integers(0, 5), min_size=8, max_size=8),
+    target=st.none() | st.integers(1, 12),
+    lookahead=st.integers(1, 4),
+)
+def test_the_rule(
+    tmp_path_factory: pytest.TempPathFactory, accepted: list[int], delays: list[int], target: int | None, lookahead: int
+) -> None:
+    run = config(target, lookahead=lookahead)
+    result, worked = schedule(tmp_path_factory.mktemp("run"), run, accepted, delays)
+    expected = [
+        shard
+        for shard in range(len(accepted))
+        if target is None or shard < lookahead or sum(accepted[: shard - lookahead + 1]) < target
+    ]
+    assert worked == expected
+    made = sum(accepted[shard] for shard in expected)
+    assert result.accepted == (made if target is None else min(made, target))
+    assert (result.ended == "target") == (target is not None and made >= target)
+    assert result.accounts.stage("math/solve", "record").entered == 100 * len(expected)
+
+
+def test_budgets_end_the_recipe_and_are_named(tmp_path: Path) -> None:
+    for name, limit, shards in (("tokens", 700, 3), ("candidates_per_record", 50, 1)):
+        run = config(50, lookahead=1, budget={name: limit})
+        result, worked = schedule(tmp_path / name, run, [2] * 10, [0] * 10)
+        assert result.ended == f"budget: {name}"
+        assert len(worked) == shards
+
+
+def test_money_follows_the_price_table() -> None:
+    models = {"default": {"base_url": "http://127.0.0.1:1/v1", "name": "m", "price_in": 2.0, "price_out": 10.0}}
+    spending = Spending(config(5, models=models))
+    spending.add(ShardSummary(0, Accounts(), {"m": Usage(1_000_000, 100_000), "free": Usage(5, 5)}))
+    assert spending.money == pytest.approx(3.0)
+    assert spending.tokens == 1_100_010
+
+
+async def test_a_failing_shard_ends_the_others(tmp_path: Path) -> None:
+    run = config(50, lookahead=2)
+    plan = resolve(run).recipes[0]
+    shards = FakeShards(RunFolder(tmp_path), plan, [1] * 4, [5000] * 4)
+    cancelled: list[int] = []
+
+    async def work(job: ShardJob) -> ShardSummary:
+        if job.shard == 0:
+            raise OSError("disk full")
+        try:
+            return await shards.work(job)
+        except asyncio.CancelledError:
+            cancelled.append(job.shard)
+            raise
+
+    scheduler = RecipeScheduler(plan, shards.folder, 2, Spending(run), work, lambda n: ShardJob(run, tmp_path, 0, n))
+    with pytest.raises(OSError, match="disk full"):
+        await scheduler.run(shards.write_seeds())
+    assert cancelled == [1]

@@ -1,0 +1,52 @@
+"""The table of verifiers: one line per kind of proof, and the one place where a check meets its verifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from records.types import JSON, Candidate, Check, Outcome, Verdict
+from verifiers import code_static, code_tests, majority_vote, math_answer, response_hygiene, tests_quality
+from verifiers.base import Resources, Verifier
+
+VERIFIERS: Mapping[str, Verifier] = {
+    entry.check.kind: entry
+    for entry in (
+        Verifier(response_hygiene.ResponseHygiene, response_hygiene.verify),
+        Verifier(code_static.CodeStatic, code_static.verify),
+        Verifier(tests_quality.TestsQuality, tests_quality.verify),
+        Verifier(code_tests.CodeTests, code_tests.verify),
+        Verifier(math_answer.MathAnswer, math_answer.verify),
+        Verifier(majority_vote.MajorityVote, majority_vote.verify),
+    )
+}
+
+
+def decode_check(kind: str, fields: Mapping[str, JSON]) -> Check:
+    """The check that a shard stores as kind and fields. Raises KeyError for a kind that is not in the table."""
+    return VERIFIERS[kind].check(**{name: _tuples(value) for name, value in fields.items()})
+
+
+async def verify_all(candidate: Candidate, resources: Resources) -> tuple[Verdict, ...]:
+    """Answer the candidate's checks in their order, up to the first that does not pass.
+
+    Cheap proofs stand first, so a candidate that fails one costs no execution.
+    """
+    verdicts: list[Verdict] = []
+    for check in candidate.checks:
+        verdicts.append(await verify(check, candidate, resources))
+        if verdicts[-1].outcome is not Outcome.PASS:
+            break
+    return tuple(verdicts)
+
+
+async def verify(check: Check, candidate: Candidate, resources: Resources) -> Verdict:
+    """One verdict. A verifier that breaks says UNJUDGED: that it broke is no evidence against the candidate."""
+    try:
+        return await VERIFIERS[check.kind].verify(check, candidate, resources)
+    except Exception as error:  # noqa: BLE001 - the one boundary where any defect of ours must not become a FAIL
+        return Verdict(check.kind, Outcome.UNJUDGED, "verifier_error", {"error": f"{type(error).__name__}: {error}"})
+
+
+def _tuples(value: JSON) -> JSON:
+    """JSON has no tuples: the lists of a stored check become tuples again, so that it equals the one that was made."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,122 @@
+"""What of an execution is stored as evidence, and what a status and a test report mean for a program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from records.types import JSON
+from sandbox.types import Case, Execution, Status, TestReport
+
+MAX_OUTPUT_CHARS = 4_000  # of each stream: half from the start, half from the end
+MAX_DETAIL_CHARS = 400
+MAX_CASES = 100
+
+# Addresses differ from run to run: "<object at 0x7f31c2a4d0>".
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Exit|Interrupt|Iteration|Warning)\b")  # last line of a traceback
+
+# The forms of case names and details that `sandbox.reports` writes.
+ASSERTION_CASE = re.compile(r"line \d+: ")
+WHOLE_RUN = "tests"
+NOT_EVALUATED = frozenset({"never reached", "raised before it could hold"})
+
+# A program that was killed had printed as much as it had time for: that is no fact about the program.
+KILLED = frozenset({Status.TIMEOUT_CPU, Status.TIMEOUT_WALL, Status.MEMORY, Status.OUTPUT})
+
+
+def stable_text(text: str, limit: int = MAX_OUTPUT_CHARS) -> str:
+    """The text without memory addresses, cut in the middle to `limit` characters."""
+    text = ADDRESS.sub("0x…", text)
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+
+
+def stored_evidence(execution: Execution) -> dict[str, JSON]:
+    """What a record keeps: nothing that depends on the clock. Output of killed programs is left out."""
+    killed = execution.status in KILLED
+    return {
+        "status": execution.status.value,
+        "exit_code": execution.exit_code,
+        "stdout": "" if killed else stable_text(execution.stdout),
+        "stderr": "" if killed else stable_text(execution.stderr),
+        **report_evidence(execution.tests),
+    }
+
+
+def measured_evidence(execution: Execution) -> dict[str, JSON]:
+    """What `provender verify code` prints: the whole output and what the execution cost. Never stored in a shard."""
+    peak = execution.peak_bytes
+    return {
+        "status": execution.status.value,
+        "exit_code": execution.exit_code,
+        "signal": execution.signal,
+        "stdout": execution.stdout,
+        "stderr": execution.stderr,
+        "wall_s": round(execution.wall_s, 6),
+        "cpu_s": round(execution.cpu_s, 6),
+        "peak_mb": None if peak is None else round(peak / (1 << 20), 3),
+        "backend": execution.backend,
+        **({"detail": execution.detail} if execution.detail else {}),
+        **(report_evidence(execution.tests) if execution.tests is not None else {}),
+    }
+
+
+def report_evidence(report: TestReport | None) -> dict[str, JSON]:
+    """Cases and trust of a test report; empty where the program could not be loaded."""
+    if report is None:
+        return {"cases": [], "passed": 0, "total": 0, "complete": False, "trust": None}
+    cases = [_case(case) for case in report.cases[:MAX_CASES]]
+    return {
+        "cases": cases,
+        "passed": sum(case.passed for case in report.cases),
+        "total": len(report.cases),
+        "complete": report.complete,
+        "trust": report.trust,
+    }
+
+
+def _case(case: Case) -> Mapping[str, JSON]:
+    name, detail = (stable_text(text, MAX_DETAIL_CHARS) for text in (case.name, case.detail))
+    return {"name": name, "passed": case.passed, "detail": detail}
+
+
+def pass_rate(report: TestReport) -> float:
+    """Share of the assertions that held; 0 where there are none.
+
+    The harness reports assertions as "line N: ..." and, beside them, tests that ended by an exception; those are
+    already seen in their assertions, which failed or were never reached.
+    """
+    counted = [case for case in report.cases if ASSERTION_CASE.match(case.name)] or report.cases
+    return sum(case.passed for case in counted) / len(counted) if counted else 0.0
+
+
+def broke_off(report: TestReport) -> bool:
+    """Whether something happened to the run as a whole, so that a share of its assertions says nothing."""
+    return any(case.name == WHOLE_RUN and not case.passed for case in report.cases)
+
+
+def failure_reason(execution: Execution) -> str:
+    """Why an execution did not pass: the status where that tells, else what the failing tests or stderr say."""
+    if execution.status not in (Status.OK, Status.NONZERO):
+        return execution.status.value
+    report = execution.tests
+    failed = [case for case in report.cases if not case.passed] if report else []
+    if any(case.detail.startswith("MemoryError") for case in failed):
+        return Status.MEMORY.value
+    if any(_is_failed_assertion(case) for case in failed):
+        return "failed_assertion"
+    last = execution.stderr.rstrip().rpartition("\n")[2]
+    if last.startswith("AssertionError"):
+        return "failed_assertion"
+    raised = any(case.name != WHOLE_RUN and case.detail not in NOT_EVALUATED for case in failed)
+    return "runtime_error" if raised or EXCEPTION.match(last) or report is None else "tests_incomplete"
+
+
+def _is_failed_assertion(case: Case) -> bool:
+    """An assertion that was evaluated and found false."""
+    if ASSERTION_CASE.match(case.name):
+        return case.detail not in NOT_EVALUATED
+    return case.detail.startswith("AssertionError")

@@ -1,0 +1,141 @@
+"""Model-written tests on trial before they may judge (C6, C9): real assertions, and wrong programs must fail them."""
+
+from __future__ import annotations
+
+import keyword
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from records.types import Candidate, Check, Outcome, Verdict
+from sandbox.types import Limits, Request, SandboxError, TestSource, ToolchainMissing
+from verifiers.assertions import Inventory, take_inventory
+from verifiers.base import Resources
+from verifiers.workers import WorkerError
+
+ANALYSIS_CPU_S = 10.0  # of a worker; usual tests need 0.003
+STUB_LIMITS = Limits(cpu_s=2.0)  # tests that outlast this on a stub have not passed on it
+MAX_REPLACED = 3  # a revision may replace one in three of the earlier asserted calls, and one where there are fewer
+MAX_LISTED = 20
+
+# Programs that are wrong for every task worth asking. Tests that one of them passes would prove nothing.
+STUBS = {
+    "returns_none": "def {name}(*args, **kwargs):\n    return None\n",
+    "returns_first_argument": (
+        "def {name}(*args, **kwargs):\n    return args[0] if args else next(iter(kwargs.values()), None)\n"
+    ),
+    "returns_true": "def {name}(*args, **kwargs):\n    return True\n",
+    "returns_false": "def {name}(*args, **kwargs):\n    return False\n",
+}
+
+# Findings that refuse the tests, whatever else they hold. Others only cost the assertion they stand on.
+DECIDING = {
+    "syntax": "syntax_error",
+    "too-complex": "too_complex",
+    "rebinds-entry-point": "rebinds_entry_point",
+    "unavailable-import": "unavailable_import",
+    "swallowed-assertion": "swallowed_assertion",
+}
+
+
+@dataclass(frozen=True)
+class TestsQuality(Check):
+    """The part holds tests of `entry_point` that can fail, and fail on wrong programs.
+
+    `previous` are earlier tests that this part revises: a revision may correct what is expected, but must not assert
+    less. Empty where there are none.
+    """
+
+    __test__ = False  # not a pytest class
+    kind: ClassVar[str] = "tests_quality"
+    language: str
+    entry_point: str
+    min_tests: int = 5
+    min_assertions: int = 5
+    previous: str = ""
+    part: str = "tests"
+
+
+async def verify(check: TestsQuality, candidate: Candidate, resources: Resources) -> Verdict:
+    """Static reading first, then the stubs; UNJUDGED where a worker or the sandbox fails."""
+    if check.language != "python":
+        return _verdict(Outcome.UNJUDGED, "language_not_supported", language=check.language)
+    if not check.entry_point.isidentifier() or keyword.iskeyword(check.entry_point):
+        return _verdict(Outcome.FAIL, "bad_entry_point", entry_point=check.entry_point)
+    source = candidate.parts.get(check.part, "")
+    if not source.strip():
+        return _verdict(Outcome.FAIL, "no_tests")
+    try:
+        inventory = await _inventory(source, check, resources)
+        earlier = await _inventory(check.previous, check, resources) if check.previous.strip() else None
+        refusal = _weakness(inventory, check) or (_gutted(inventory, earlier) if earlier else None)
+        return refusal or await _try_stubs(source, check, inventory, resources)
+    except WorkerError as error:
+        return _verdict(Outcome.UNJUDGED, "analysis_failed", error=f"{type(error).__name__}: {error}")
+    except ToolchainMissing as error:
+        return _verdict(Outcome.UNJUDGED, "toolchain_missing", error=str(error))
+    except SandboxError as error:
+        return _verdict(Outcome.UNJUDGED, "sandbox_error", error=f"{type(error).__name__}: {error}")
+
+
+async def _inventory(source: str, check: TestsQuality, resources: Resources) -> Inventory:
+    return await resources.workers.run(take_inventory, source, check.entry_point, deadline_s=ANALYSIS_CPU_S)
+
+
+def _weakness(inventory: Inventory, check: TestsQuality) -> Verdict | None:
+    """Why these tests prove too little, as their text tells."""
+    evidence = _counts(inventory)
+    rules = {finding.rule for finding in inventory.problems}
+    for rule, reason in DECIDING.items():
+        if rule in rules:
+            return _verdict(Outcome.FAIL, reason, **evidence)
+    if not inventory.assertions:
+        return _verdict(Outcome.FAIL, "no_real_assertion", **evidence)
+    if len(inventory.cases) < check.min_tests:
+        return _verdict(Outcome.FAIL, "too_few_tests", **evidence, required=check.min_tests)
+    if evidence["assertions"] < check.min_assertions:
+        return _verdict(Outcome.FAIL, "too_few_assertions", **evidence, required=check.min_assertions)
+    return None
+
+
+def _gutted(inventory: Inventory, earlier: Inventory) -> Verdict | None:
+    """Whether a revision asserts less than what it revises.
+
+    Neither test cases nor distinct assertions may become fewer, no asserted call may be held to less, and at most one
+    in MAX_REPLACED of the asserted calls may give way to others.
+    """
+    now, before = inventory.calls(), earlier.calls()
+    lost = sorted(call for call in before if call not in now)
+    weakened = sorted(call for call in before if call in now and now[call] < before[call])
+    counts, earlier_counts = _counts(inventory), _counts(earlier)
+    fewer = [name for name in ("cases", "assertions") if counts[name] < earlier_counts[name]]
+    if not fewer and not weakened and len(lost) <= max(1, len(before) // MAX_REPLACED):
+        return None
+    removed = [item.text for item in earlier.assertions if not set(item.calls) <= now.keys()]
+    evidence = {
+        **counts,
+        "fewer": fewer,
+        "lost_calls": lost[:MAX_LISTED],
+        "weakened_calls": weakened[:MAX_LISTED],
+        "removed_assertions": removed[:MAX_LISTED],
+    }
+    return _verdict(Outcome.FAIL, "tests_gutted", **evidence)
+
+
+async def _try_stubs(source: str, check: TestsQuality, inventory: Inventory, resources: Resources) -> Verdict:
+    for name, template in STUBS.items():
+        program = template.format(name=check.entry_point)
+        request = Request(check.language, program, tests=TestSource(source), limits=STUB_LIMITS)
+        execution = await resources.sandbox.run(request)
+        if execution.tests is not None and execution.tests.passed:
+            return _verdict(Outcome.FAIL, "vacuous_tests", **_counts(inventory), passed_by=name, program=program)
+    return _verdict(Outcome.PASS, "tests_can_fail", **_counts(inventory), stubs=len(STUBS))
+
+
+def _counts(inventory: Inventory) -> dict[str, Any]:
+    findings = [finding.as_json() for finding in inventory.problems[:MAX_LISTED]]
+    distinct = len({(assertion.text, assertion.calls) for assertion in inventory.assertions})
+    return {"cases": len(inventory.cases), "assertions": distinct, "findings": findings}
+
+
+def _verdict(outcome: Outcome, reason: str, **evidence: Any) -> Verdict:
+    return Verdict(TestsQuality.kind, outcome, reason, evidence)
