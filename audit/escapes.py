@@ -13,7 +13,7 @@ of the parts it keeps, so a fault in a part that was replaced is in effect only 
 A fault on the wire is caught by "served_model" where the reply reached the journal in spite of it, else unused. An
 attempt is *good* where no fault is in effect in it. A good attempt that was not accepted was refused wrongly, and so
 was a drop that names keys of the answer key but none with a fault. One exception: a vote rests on all samples of its
-seed, so a good sample that a vote with faulty samples in it did not accept was *outvoted*, for which no one is to blame.
+seed, so a good sample that a vote with faulty samples in it did not accept was *outvoted*, not wrongly refused.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class EscapeRow:
 
 @dataclass(frozen=True, slots=True)
 class BenignRow:
-    """Right replies in an odd form: the good attempts in which they were in effect, and how many were refused."""
+    """Right replies in an odd form: the good attempts in which they were in effect, how many refused wrongly."""
 
     prompt: str
     kind: str
@@ -103,6 +103,12 @@ class _Label(NamedTuple):
     key: str
 
 
+class _GoodWork(NamedTuple):
+    good: list[Record]
+    wrong: list[Record]  # those of them that were refused wrongly
+    outvoted: int
+
+
 class _Fate(NamedTuple):
     what: Literal["caught", "escaped", "unused", "unaccounted"]
     stage: str = ""
@@ -142,13 +148,15 @@ def escape_table(
     run = _Run(ordered, drops, unreadable_keys, journaled_keys)
     fates = {label: run.fate(label) for label in labels}
     known = frozenset(str(line["key"]) for line in lines)
-    good, outvoted, wrongly_rejected = _good_work(ordered, drops, faulty, known)
+    work, lost = _good_work(ordered, faulty, known), _good_drops(ordered, drops, faulty, known)
+    wrongly = Counter(f"{_stage(record)}: {record.deciding.reason}" for record in work.wrong)
+    wrongly.update(f"{drop.stage}: {drop.reason}" for drop in lost)
     return EscapeTable(
         rows=tuple(_rows(fates)),
-        benign=tuple(_benign_rows(lines, ordered, faulty)),
-        good=good,
-        outvoted=outvoted,
-        wrongly_rejected=dict(sorted(wrongly_rejected.items())),
+        benign=tuple(_benign_rows(lines, work)),
+        good=len(work.good) + len(lost),
+        outvoted=work.outvoted,
+        wrongly_rejected=dict(sorted(wrongly.items())),
         escaped_keys={label.key: run.accepted[label.key] for label, fate in fates.items() if fate.what == "escaped"},
         unaccounted_keys=tuple(sorted(label.key for label, fate in fates.items() if fate.what == "unaccounted")),
     )
@@ -228,21 +236,19 @@ def _rows(fates: Mapping[_Label, _Fate]) -> Iterator[EscapeRow]:
         yield EscapeRow(prompt, kind, decidable_by, len(ends), dict(sorted(stages.items())), *others)
 
 
-def _good_work(
-    ordered: Sequence[Record], drops: Sequence[Drop], faulty: Set[str], known: Set[str]
-) -> tuple[int, int, Counter[str]]:
-    """How much good work there was, how much of it was outvoted, and what else was refused, by stage and reason."""
+def _good_work(ordered: Sequence[Record], faulty: Set[str], known: Set[str]) -> _GoodWork:
     good = [record for record in ordered if not faulty & _in_effect(record) and known & _in_effect(record)]
     refusals = [record for record in good if record.outcome is not Outcome.PASS]
     spoilt = {_group(record) for record in ordered if faulty & _in_effect(record)}
     wrong = [one for one in refusals if one.deciding.check != MajorityVote.kind or _group(one) not in spoilt]
-    refused = Counter(f"{_stage(record)}: {record.deciding.reason}" for record in wrong)
-    # A drop with the id of a record says something about that record, which has been counted.
+    return _GoodWork(good, wrong, len(refusals) - len(wrong))
+
+
+def _good_drops(ordered: Sequence[Record], drops: Sequence[Drop], faulty: Set[str], known: Set[str]) -> list[Drop]:
+    """Drops of good work. A drop with the id of a record says something about that record, which has been counted."""
     ids = {record.candidate.id for record in ordered}
-    keys = [(drop, known & set(_texts(drop.evidence))) for drop in drops if drop.id not in ids]
-    lost = [drop for drop, named in keys if named and not faulty & named]
-    refused.update(f"{drop.stage}: {drop.reason}" for drop in lost)
-    return len(good) + len(lost), len(refusals) - len(wrong), refused
+    named = [(drop, known & set(_texts(drop.evidence))) for drop in drops if drop.id not in ids]
+    return [drop for drop, keys in named if keys and not faulty & keys]
 
 
 def _group(record: Record) -> tuple[str, str]:
@@ -250,15 +256,10 @@ def _group(record: Record) -> tuple[str, str]:
     return record.candidate.recipe, record.candidate.seed.id
 
 
-def _benign_rows(lines: Sequence[KeyLine], ordered: Sequence[Record], faulty: Set[str]) -> Iterator[BenignRow]:
+def _benign_rows(lines: Sequence[KeyLine], work: _GoodWork) -> Iterator[BenignRow]:
     kinds = {str(line["key"]): (str(line["prompt"]), str(line["benign"])) for line in lines if line.get("benign")}
-    met: Counter[tuple[str, str]] = Counter()
-    refused: Counter[tuple[str, str]] = Counter()
-    for record in ordered:
-        keys = _in_effect(record)
-        for kind in [] if faulty & keys else [kinds[key] for key in sorted(keys) if key in kinds]:
-            met[kind] += 1
-            refused[kind] += record.outcome is not Outcome.PASS
+    met = Counter(kinds[key] for record in work.good for key in _in_effect(record) if key in kinds)
+    refused = Counter(kinds[key] for record in work.wrong for key in _in_effect(record) if key in kinds)
     for prompt, name in sorted(met):
         yield BenignRow(prompt, name, met[prompt, name], refused[prompt, name])
 

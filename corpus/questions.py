@@ -117,7 +117,10 @@ def _text(row: dict[str, Any], field: str, path: Path, number: int) -> str:
         return ""
     if isinstance(value, (bool, list, dict)):
         raise CorpusError(str(path), number, field, f"must be text, not {type(value).__name__}")
-    return str(value).strip()
+    text = str(value).strip()
+    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise CorpusError(str(path), number, field, "holds half of a surrogate pair, which is no character")
+    return text
 
 
 def _renamed(seed: Seed, occurrence: int) -> Seed:

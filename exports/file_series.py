@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from records.tables import ROWS_PER_GROUP
+from records.tables import ROWS_PER_GROUP, sync_file
 
 ROWS_PER_FILE = 50_000
 
@@ -45,10 +44,10 @@ class FileSeries:
             self._flush()
         self.abort()
         for number, part in enumerate(self._parts):
-            _sync(part)
+            sync_file(part)
             part.rename(part.with_name(f"train-{number:05d}-of-{len(self._parts):05d}.parquet"))
         if self._parts:
-            _sync(self._folder)
+            sync_file(self._folder)
 
     @property
     def exists(self) -> bool:
@@ -76,11 +75,3 @@ class FileSeries:
         self._parts.append(self._folder / f"part-{len(self._parts):05d}.parquet")
         self._rows_in_file = 0
         return pq.ParquetWriter(self._parts[-1], self._schema, compression="zstd")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

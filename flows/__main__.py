@@ -92,6 +92,7 @@ def make(
     from flows import make_dataset
 
     folder = out or make_dataset.default_out(settings, plan.inputs())
+    make_dataset.check(settings, folder)
     with reporting(quiet or as_json):
         published = make_dataset.make(settings, str(folder))
     if as_json:
@@ -157,7 +158,7 @@ def inspect(
     """Show records, their attempts and their verdicts."""
     from flows.export_run import inspect_run
 
-    print(inspect_run(run, record, where or [], limit))
+    print(inspect_run(run, record, where or [], limit, terminal.width()))
 
 
 @app.command()

@@ -45,7 +45,7 @@ def escape_tables(folder: RunFolder) -> tuple[ReportTable, ...]:
         for row in table.rows
     ]
     wrongly = sum(table.wrongly_rejected.values())
-    note = f"Good work wrongly rejected: {wrongly} of {table.good}."
+    note = f"Of {table.good} good attempts and drops, {wrongly} were wrongly refused and {table.outvoted} outvoted."
     return (ReportTable("Planted faults", HEADERS, rows, note),)
 
 

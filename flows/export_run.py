@@ -39,8 +39,8 @@ def report_run(run: Path) -> Path:
     return folder.report
 
 
-def inspect_run(run: Path, record: str | None, where: Sequence[str], limit: int) -> str:
-    """One record with its attempts, or a list of records, as text. Raises ConfigError."""
+def inspect_run(run: Path, record: str | None, where: Sequence[str], limit: int, width: int) -> str:
+    """One record with its attempts, or a list of records, as text of `width` columns. Raises ConfigError."""
     folder = RunFolder(run)
     folder.read_run()
     try:
@@ -53,7 +53,7 @@ def inspect_run(run: Path, record: str | None, where: Sequence[str], limit: int)
     if not rows:
         return "no record matches"
     headers = tuple(rows[0])
-    return text_table(headers, [[str(row[name]) for name in headers] for row in rows])
+    return text_table(headers, [[str(row[name]) for name in headers] for row in rows], width)
 
 
 def _condition(text: str) -> tuple[str, str]:

@@ -77,14 +77,14 @@ class Loop:
         return []
 
     async def _work_chain(self, candidate: Candidate, result: ShardResult) -> list[Record]:
-        final = result.accounts.stage(self.recipe.name, "record")
-        final.entered += 1
         attempts = [await self._verify(candidate, result)]
         while attempts[-1].outcome is Outcome.FAIL and self.recipe.revise is not None:
             revision = await self._revise(attempts, result)
             if revision is None:
                 break
             attempts.append(await self._verify(revision, result))
+        final = result.accounts.stage(self.recipe.name, "record")
+        final.entered += 1
         _count_outcome(final, attempts[-1])
         self.listen("record", attempts[-1].outcome)
         return attempts

@@ -68,6 +68,15 @@ async def run(config: RunConfig, out: str | None) -> Published:
         return publish(plan, folder, results, description, spending)
 
 
+def check(config: RunConfig, out: Path) -> None:
+    """Refuse in a second what `run` would refuse after the engine has started. Raises UserError or ConfigError."""
+    plan, folder = resolve(config), RunFolder(out)
+    with locked(folder):
+        require_same_run(folder, plan.inputs())
+        preflight(plan, folder)
+    asyncio.run(require_endpoints(config))
+
+
 def default_out(config: RunConfig, inputs: dict[str, Any]) -> Path:
     """Where a run goes without `--out`: named by what it is, so that a rerun finds it."""
     return Path("runs") / f"{config.name}-{fingerprint(inputs)}"

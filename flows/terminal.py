@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -114,5 +116,11 @@ def escapes_json(table: EscapeTable) -> dict[str, Any]:
         "escaped_though_decidable": table.escaped_though_decidable,
         "unaccounted": table.unaccounted,
         "good": table.good,
+        "outvoted": table.outvoted,
         "wrongly_rejected": dict(table.wrongly_rejected),
     }
+
+
+def width() -> int:
+    """Columns for tables: the terminal's, and no bound where output goes to a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000

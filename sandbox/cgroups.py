@@ -20,14 +20,9 @@ def make(index: int) -> tuple[str, ...]:
     made = []
     for parent in parents():
         directory = parent / name
-        try:
+        with contextlib.suppress(OSError):  # not ours to use: rlimits and sampling remain, and `probe` says so
             directory.mkdir()
-        except OSError:
-            continue  # not ours to use: limits fall back to rlimits, which `probe` reports
-        if _usable(directory):
             made.append(str(directory))
-        else:
-            directory.rmdir()
     return tuple(made)
 
 
@@ -61,6 +56,15 @@ def parents() -> Iterator[Path]:
             yield from (path for path in _existing(place, root, own[""]) if _delegates(path))
 
 
+def bounds_memory() -> bool:
+    """Whether groups that limit memory can be made here."""
+    return any(os.access(path, os.W_OK) and _has_memory(path) for path in parents())
+
+
+def _has_memory(path: Path) -> bool:
+    return (path / "memory.limit_in_bytes").exists() or _delegates(path)
+
+
 def _existing(place: str, root: str, group: str) -> Iterator[Path]:
     inside = os.path.relpath(group, root) if group.startswith(root) else "."
     path = Path(place) / inside
@@ -73,10 +77,6 @@ def _delegates(path: Path) -> bool:
     with contextlib.suppress(OSError):
         return "memory" in (path / "cgroup.subtree_control").read_text().split()
     return False
-
-
-def _usable(directory: Path) -> bool:
-    return os.access(directory / "cgroup.procs", os.W_OK)
 
 
 def _own_groups() -> dict[str, str]:

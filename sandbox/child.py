@@ -1,6 +1,7 @@
-"""A child of the agent before it runs anything foreign: takes its frame, gives up every right, then becomes the program."""
+"""A child of the agent before it runs anything foreign: it gives up every right, then becomes the program."""
 
-# ruff: noqa: PTH - plain system calls; pathlib would be loaded into the process of every program
+# Plain system calls, because pathlib would be loaded into the process of every program:
+# ruff: noqa: PTH102, PTH103, PTH120, PTH123
 from __future__ import annotations
 
 import fcntl
@@ -111,16 +112,15 @@ def _limits(header: dict[str, Any], place: Place) -> dict[int, int]:
 
 def _make_work(header: dict[str, Any], work: str, source: bytes, files: dict[str, memoryview]) -> None:
     os.umask(0)
-    if header["fresh"]:
-        for name in ("work", "tmp", "shm"):
-            os.mkdir(f"{work}/{name}", 0o777)  # the test driver, under another id, may leave files for the program
+    for name in ("work", "tmp", "shm"):
+        os.mkdir(f"{work}/{name}", 0o777)  # the test driver, under another id, may leave files for the program
     os.chdir(f"{work}/work")
     os.umask(0o022)
-    if header["fresh"]:
-        for name, data in {header["filename"]: source, **files}.items():
-            os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
-            with open(name, "wb") as file:
-                file.write(data)
+    wanted: dict[str, bytes | memoryview] = {header["filename"]: source, **files}
+    for name, data in wanted.items():
+        os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+        with open(name, "wb") as file:
+            file.write(data)
 
 
 def _become(argv: list[str]) -> NoReturn:

@@ -4,7 +4,8 @@ The supervisor outlives nothing: when the host's lifeline closes, however the ho
 it every process of the jail, and removes the jail's control groups.
 """
 
-# ruff: noqa: PTH - plain system calls; pathlib would be loaded into the process of every program
+# Plain system calls, because pathlib would be loaded into the process of every program:
+# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH112, PTH114, PTH115, PTH120, PTH123, PTH208, PTH211
 from __future__ import annotations
 
 import contextlib
@@ -17,7 +18,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from sandbox import agent, seccomp, syscalls
+from sandbox import agent, bare, seccomp, syscalls
 from sandbox.wire import pack, write_all
 
 _STAGES = ("/tmp", "/var/tmp", "/mnt", "/usr")  # any directory will do: it is hidden in our mount namespace only
@@ -42,6 +43,7 @@ class JailConfig:
     first_uid: int | None  # first of three unused host ids; None: map the caller's own id
     read_only: tuple[str, ...]  # directories beside /usr that the interpreter needs
     cgroups: tuple[str, ...]  # directories whose cgroup.procs the agent joins
+    bare_work: str | None = None  # the work directory of an agent that is not to be isolated at all
 
 
 def main(config_text: str) -> NoReturn:
@@ -56,6 +58,7 @@ def main(config_text: str) -> NoReturn:
     if builder == 0:
         for fd in (config.life, go_write, pid_read):
             os.close(fd)
+        os.open("/dev/null", os.O_RDONLY)  # takes the lifeline's place as standard input, before anything else does
         _build(config, (map_read, map_write), (go_read, pid_write))
     for fd in (config.control, go_read, pid_write):
         os.close(fd)
@@ -75,6 +78,8 @@ def _supervise(config: JailConfig, builder: int, pid_read: int, go_write: int) -
         with contextlib.suppress(ProcessLookupError):
             os.kill(first, signal.SIGKILL)
         os.waitpid(first, 0)
+    if config.bare_work:
+        bare.end_all(config.bare_work)
     for directory in config.cgroups:
         with contextlib.suppress(OSError):  # the host sweeps what a vanished member still holds
             os.rmdir(directory)
@@ -89,6 +94,8 @@ def _build(config: JailConfig, maps: tuple[int, int], handover: tuple[int, int])
             with open(f"{directory}/cgroup.procs", "w") as procs:
                 procs.write("0")
         counters = _open_counters(config.cgroups)
+        if config.bare_work:
+            _build_bare(config, config.bare_work, counters, handover)
         outside = os.readlink("/proc/self/ns/pid")
         _enter_namespaces(config.first_uid, maps)
         sources = _open_sources(config.read_only)
@@ -101,6 +108,17 @@ def _build(config: JailConfig, maps: tuple[int, int], handover: tuple[int, int])
         _report_failure(config.control, error)
         os._exit(1)
     os._exit(0)
+
+
+def _build_bare(config: JailConfig, work: str, counters: dict[str, int], handover: tuple[int, int]) -> NoReturn:
+    go_read, pid_write = handover
+    first = os.fork()
+    if first:
+        os.write(pid_write, str(first).encode())
+        os._exit(0)
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    _settle(config, counters, go_read)
+    _serve(config, counters, bare.Bare(work))
 
 
 def _report_failure(control: int, error: OSError) -> None:
@@ -178,22 +196,30 @@ def _become_agent(
         _build_root(sources, hide_others=config.first_uid is not None)
         syscalls.lock_privileges()
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
-        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-        if os.read(go_read, 1) != b"g":
-            os._exit(1)
-        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # last: changed credentials would clear it
-        # the loader's handles on the host's tree end here; only the control socket and the counters stay
-        keep = {0, 1, 2, config.control, *counters.values()}
-        for name in os.listdir("/proc/self/fd"):
-            if int(name) not in keep:
-                with contextlib.suppress(OSError):
-                    os.close(int(name))
-        seccomp.install(seccomp.agent_filter(os.uname().machine))
+        _settle(config, counters, go_read)
     except OSError as error:
         _report_failure(config.control, error)
         os._exit(1)
+    _serve(config, counters, agent.Jail(separate_ids=config.first_uid is not None))
+
+
+def _settle(config: JailConfig, counters: dict[str, int], go_read: int) -> None:
+    """The agent's last steps: bound to the supervisor's life, no descriptor but its own, and the filter."""
+    if os.read(go_read, 1) != b"g":
+        os._exit(1)
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # not earlier: changed credentials would clear it
+    keep = {0, 1, 2, config.control, *counters.values()}  # not the builder's handles on the host's tree
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in keep:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+    seccomp.install(seccomp.agent_filter(os.uname().machine))
+
+
+def _serve(config: JailConfig, counters: dict[str, int], surroundings: agent.Surroundings) -> NoReturn:
     try:
-        agent.serve(config.control, counters, agent.Jail(separate_ids=config.first_uid is not None))
+        agent.serve(config.control, counters, surroundings)
     finally:
         os._exit(1)
 

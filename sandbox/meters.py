@@ -1,6 +1,7 @@
 """What an execution uses: from the jail's control groups where there are any, else summed over its processes."""
 
-# ruff: noqa: PTH - plain system calls; pathlib would be loaded into the process of every program
+# Plain system calls, because pathlib would be loaded into the process of every program:
+# ruff: noqa: PTH123
 from __future__ import annotations
 
 import contextlib

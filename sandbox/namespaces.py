@@ -34,6 +34,7 @@ from pathlib import Path
 
 from sandbox import cgroups
 from sandbox.backend import Reply, SlotFailed
+from sandbox.bare import new_work_directory
 from sandbox.types import SandboxError, SandboxUnavailable
 from sandbox.wire import WireError, sizes_of, unpack
 
@@ -60,7 +61,7 @@ class NamespaceSlot:
         self.facts: dict[str, object] = {}
 
     async def await_ready(self) -> None:
-        """Wait for the agent's first word. Raises OSError and its like, and SandboxUnavailable with the agent's reason."""
+        """Wait for the agent's first word. Raises SandboxUnavailable with its reason, OSError and its like."""
         async with asyncio.timeout(_START_S):
             header, _ = await self._receive()
         if "error" in header:
@@ -118,9 +119,10 @@ class NamespaceSlot:
 class NamespaceBackend:
     """Starts jails made of namespaces."""
 
-    name = "namespaces"
-
-    def __init__(self) -> None:
+    def __init__(self, isolated: bool = True) -> None:
+        """With `isolated=False` the same agent runs without a jail: only ever on the user's explicit word."""
+        self.name = "namespaces" if isolated else "none"
+        self._isolated = isolated
         self._executable = os.path.realpath(sys.executable)
         self._read_only = interpreter_directories()
         cgroups.sweep()
@@ -132,7 +134,7 @@ class NamespaceBackend:
         groups = cgroups.make(index)
         config = {
             "control": theirs.fileno(), "life": 0, "first_uid": _first_uid(index), "read_only": self._read_only,
-            "cgroups": groups,
+            "cgroups": groups, "bare_work": None if self._isolated else new_work_directory(),
         }  # fmt: skip
         boot = json.dumps({"path": str(Path(__file__).parent), "config": json.dumps(config)})
         complaints = tempfile.TemporaryFile()  # noqa: SIM115 - kept until the agent is ready
@@ -189,7 +191,7 @@ def _explain(error: str) -> str:
     hint = "see `provender doctor`"
     if "unshare" in error:
         hint = (
-            "user namespaces are not permitted here; set kernel.unprivileged_userns_clone=1 or user.max_user_namespaces,"
+            "user namespaces are not permitted here; set kernel.unprivileged_userns_clone=1, user.max_user_namespaces,"
             " on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0, or in a container use --security-opt"
             " seccomp=unconfined --security-opt systempaths=unconfined"
         )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
 from dataclasses import dataclass
 
 from sandbox import seccomp
+from sandbox.backend import Backend, Slot
+from sandbox.cgroups import bounds_memory
 from sandbox.namespaces import NamespaceBackend
 from sandbox.pool import SlotPool
 from sandbox.types import Request, Sandbox, SandboxError, SandboxUnavailable, Status
 
-BACKENDS = ("auto", "namespaces")
-_TRIAL = "import os\nprint(os.getpid() > 1, len(os.listdir('/proc/self/fd')))\nprint(sum(range(10)))\n"
+BACKENDS = ("auto", "namespaces", "none")
+_KERNEL = (5, 14)  # mount_setattr, hidepid per mount, process limits per user namespace
+_TRIAL = "import os\nprint(os.getpid() > 1, sorted(os.listdir('/box')))\nprint(sum(range(10)))\n"
+_TRIAL_SAYS = "True ['shm', 'tmp', 'work']\n45\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +31,89 @@ class Finding:
 
 
 def open_sandbox(backend: str = "auto", slots: int | None = None, unsafe_no_isolation: bool = False) -> Sandbox:
-    """A sandbox over the given backend. Raises SandboxUnavailable where nothing here can isolate."""
+    """A sandbox over the given backend, with as many slots as cores.
+
+    `auto` takes what isolates here. Without isolation it only runs where `unsafe_no_isolation` says so. Raises
+    SandboxUnavailable where this machine obviously cannot isolate; what only a trial shows is raised by the first run.
+    """
     if backend not in BACKENDS:
         raise SandboxUnavailable(f"no such sandbox backend: {backend!r} (there are: {', '.join(BACKENDS)})")
+    if backend == "none" and not unsafe_no_isolation:
+        raise SandboxUnavailable("the backend 'none' isolates nothing and needs unsafe_no_isolation as well")
+    missing = _missing()
+    if backend == "none" or (missing and unsafe_no_isolation):
+        return SlotPool(NamespaceBackend(isolated=False), slots)
+    if missing:
+        raise SandboxUnavailable(f"nothing here can isolate programs: {missing}")
+    if unsafe_no_isolation:
+        return SlotPool(_FirstThatStarts([NamespaceBackend(), NamespaceBackend(isolated=False)]), slots)
     return SlotPool(NamespaceBackend(), slots)
+
+
+class _FirstThatStarts:
+    """Several backends in order of preference: the first one that starts a slot is used from then on."""
+
+    def __init__(self, backends: list[Backend]) -> None:
+        self._backends = backends
+
+    @property
+    def name(self) -> str:
+        """Of the backend that is used, or would be tried first."""
+        return self._backends[0].name
+
+    async def start(self, index: int) -> Slot:
+        """Start a slot. Raises SandboxUnavailable where no backend can."""
+        while len(self._backends) > 1:
+            try:
+                return await self._backends[0].start(index)
+            except SandboxUnavailable:
+                del self._backends[0]
+        return await self._backends[0].start(index)
+
+
+def _missing() -> str:
+    """What obviously stands in the way of namespaces; "" where only a trial can tell."""
+    if sys.platform != "linux":
+        return f"namespaces need Linux, this is {sys.platform}"
+    if not seccomp.supported():
+        return f"there is no system-call filter for {platform.machine()}"
+    version = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2] if part.isdigit())
+    if version < _KERNEL:
+        return f"Linux {_KERNEL[0]}.{_KERNEL[1]} or newer is needed, this is {platform.release()}"
+    return ""
 
 
 async def probe() -> list[Finding]:
     """Start a jail and run a three-line program in it: what works here, what does not, and how to get it."""
-    findings = [_probe_platform()]
+    missing = _missing()
+    findings = [Finding("platform", not missing, platform.platform(terse=True), missing)]
+    if not missing:
+        findings += [await _probe_namespaces(), _probe_memory()]
+    return findings
+
+
+async def _probe_namespaces() -> Finding:
     try:
         pool = SlotPool(NamespaceBackend(), slots=1)
+        try:
+            execution = await pool.run(Request("python", _TRIAL))
+        finally:
+            await pool.aclose()
     except SandboxError as error:
-        return [*findings, Finding("namespaces", False, str(error), "use an interpreter in a directory of its own")]
-    try:
-        execution = await pool.run(Request("python", _TRIAL))
-    except SandboxError as error:
-        return [*findings, Finding("namespaces", False, str(error), "see the message")]
-    finally:
-        await pool.aclose()
-    good = execution.status is Status.OK and execution.stdout.split() == ["True", "4", "45"]
-    return [*findings, Finding("namespaces", good, execution.stdout if good else execution.stderr)]
+        detail, _, remedy = str(error).partition("; ")
+        return Finding("namespaces", False, detail, remedy)
+    if execution.status is Status.OK and execution.stdout == _TRIAL_SAYS:
+        return Finding("namespaces", True, f"a jail runs programs, as {'root' if os.geteuid() == 0 else 'a user'}")
+    said = execution.stderr or execution.stdout
+    return Finding("namespaces", False, f"the trial ended with {execution.status}: {said}")
 
 
-def _probe_platform() -> Finding:
-    linux = sys.platform == "linux"
-    return Finding("platform", linux and seccomp.supported(), sys.platform, "" if linux else "Linux is needed")
+def _probe_memory() -> Finding:
+    if bounds_memory():
+        return Finding("memory limit", True, "by control group, for the whole process tree")
+    return Finding(
+        "memory limit",
+        True,
+        "per process and by sampling: no control group can be made here",
+        "run in a delegated control group, e.g. `systemd-run --user --scope -p Delegate=yes ...`, or as root",
+    )

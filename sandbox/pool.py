@@ -1,4 +1,4 @@
-"""The sandbox as callers see it: a pool of slots over one backend, with retries on fresh slots and a circuit breaker."""
+"""The sandbox as callers see it: slots over one backend, retries on fresh slots, and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from contextlib import asynccontextmanager
 
 from sandbox.backend import Backend, Reply, Slot, SlotFailed
 from sandbox.jobs import Job, make_job
-from sandbox.types import Execution, Limits, Request, SandboxError, SandboxUnavailable, Status
+from sandbox.types import Execution, Request, SandboxError, SandboxUnavailable, Status
 from sandbox.verdict import judge
 
-_ATTEMPTS = 3  # the first and two on fresh slots
-_OPEN_AFTER = 3  # failed requests in a row without a success between
-_RECYCLE_AFTER = 2000  # executions of one slot: a fresh fork pool, fresh address layout
-_BACKSTOP_S = 25.0  # beyond the program's own wall limit, before the agent itself is given up
+_ATTEMPTS = 3  # the first, and two on fresh slots
+_OPEN_AFTER = 3  # requests that failed in a row, without a success between
+_RECYCLE_AFTER = 2000  # executions of one slot, for a fresh address layout
+_BACKSTOP_S = 25.0  # beyond the program's own wall limit, after which the agent itself is given up
 _STARVED = 0.3  # a wall timeout with this share of waiting for a core says more about the machine than the program
 
 
 class SlotPool:
-    """Implements `types.Sandbox`. Slots start when first needed."""
+    """Implements `types.Sandbox`. Slots start when they are first needed; used from one event loop."""
 
     def __init__(self, backend: Backend, slots: int | None = None) -> None:
         self._backend = backend
-        self._size = slots or os.cpu_count() or 1
-        self._free: asyncio.Queue[int] = asyncio.Queue()
-        for index in range(self._size):
+        self._size = slots or len(os.sched_getaffinity(0))
+        self._free: asyncio.LifoQueue[int] = asyncio.LifoQueue()  # the warmest slot first; a late one may never start
+        for index in reversed(range(self._size)):
             self._free.put_nowait(index)
         self._slots: dict[int, Slot] = {}
         self._used: dict[int, int] = {}
         self._alone = asyncio.Lock()
+        self._started = 0
         self._failures = 0
         self._closed = False
-        self._started = 0
         atexit.register(self._kill_all)
 
     @property
@@ -44,19 +44,17 @@ class SlotPool:
 
     async def run(self, request: Request) -> Execution:
         """Run one program; see `types.Sandbox.run`."""
-        if self._closed:
-            raise SandboxUnavailable("the sandbox is closed")
         job = make_job(request)
         if isinstance(job, Execution):
             return job
         execution, delay_s = await self._attempt(job)
         if execution.status is Status.TIMEOUT_WALL and delay_s > _STARVED * request.limits.wall_limit_s:
-            async with self._all_slots():
+            async with self._every_slot():
                 execution, _ = await self._attempt(job, index=0)
         return execution
 
     async def aclose(self) -> None:
-        """End every slot."""
+        """End every slot. What still runs ends with SandboxUnavailable."""
         self._closed = True
         slots, self._slots = list(self._slots.values()), {}
         await asyncio.gather(*(slot.close() for slot in slots))
@@ -67,13 +65,13 @@ class SlotPool:
             slot.kill()
 
     async def _attempt(self, job: Job, index: int | None = None) -> tuple[Execution, float]:
-        """Try on up to three slots. Raises SandboxError, or SandboxUnavailable once too much has failed."""
-        if self._failures >= _OPEN_AFTER:
-            raise SandboxUnavailable("the sandbox kept failing; run `provender doctor`")
+        """Try on up to three slots; the execution, and the seconds that the program waited for a core."""
         error: SandboxError = SandboxError("never tried")
         for _ in range(_ATTEMPTS):
+            if self._closed or self._failures >= _OPEN_AFTER:
+                raise SandboxUnavailable("closed" if self._closed else f"the sandbox kept failing; last: {error}")
             try:
-                reply = await self._on_slot(job, index)
+                reply = await (self._on_free_slot(job) if index is None else self._on_slot(index, job))
                 execution = judge(job.request, reply, self._backend.name)
             except SlotFailed as failure:
                 error = failure
@@ -83,58 +81,53 @@ class SlotPool:
         self._failures += 1
         raise SandboxError(f"the sandbox failed {_ATTEMPTS} times: {error}") from error
 
-    async def _on_slot(self, job: Job, index: int | None) -> Reply:
-        if index is not None:
-            return await self._use(index, job)
+    async def _on_free_slot(self, job: Job) -> Reply:
         index = await self._free.get()
         try:
-            return await self._use(index, job)
+            return await self._on_slot(index, job)
         finally:
             self._free.put_nowait(index)
 
-    async def _use(self, index: int, job: Job) -> Reply:
+    async def _on_slot(self, index: int, job: Job) -> Reply:
         try:
             slot = self._slots.get(index) or await self._start(index)
-            for step in job.before:
-                reply = await slot.execute(step, job.request.limits.wall_limit_s + _BACKSTOP_S)
-                if not _went_well(reply):
-                    return reply
             reply = await slot.execute(job.frames, job.request.limits.wall_limit_s + _BACKSTOP_S)
-        except BaseException:  # cancelled or failed: the slot may be in the middle of anything
-            await self._discard(index)
+        except BaseException:  # failed or cancelled: the slot may be in the middle of anything
+            self._discard(index)
             raise
         self._used[index] += 1
-        if reply.header.get("broken") or self._used[index] >= _RECYCLE_AFTER:
-            await self._discard(index)
+        if reply.header["broken"] or self._used[index] >= _RECYCLE_AFTER:
+            self._discard(index)
         return reply
 
     async def _start(self, index: int) -> Slot:
+        if self._closed:
+            raise SandboxUnavailable("the sandbox is closed")
         self._started += 1
-        slot = await self._backend.start(index + self._started * self._size)
+        try:
+            slot = await self._backend.start(self._started)
+        except SandboxUnavailable as error:
+            if self._used:  # it has worked before, so the machine is short of something for the moment
+                raise SlotFailed(str(error)) from error
+            raise
         self._slots[index] = slot
         self._used[index] = 0
         return slot
 
-    async def _discard(self, index: int) -> None:
+    def _discard(self, index: int) -> None:
         slot = self._slots.pop(index, None)
         if slot is not None:
             slot.kill()
-            await asyncio.shield(slot.close())
 
     @asynccontextmanager
-    async def _all_slots(self) -> AsyncIterator[None]:
-        """Hold every slot, so that nothing of ours competes."""
+    async def _every_slot(self) -> AsyncIterator[None]:
+        """Hold every slot, so that nothing of ours competes for the machine."""
         async with self._alone:
-            held = [await self._free.get() for _ in range(self._size)]
+            held: list[int] = []
             try:
+                while len(held) < self._size:
+                    held.append(await self._free.get())
                 yield
             finally:
                 for index in held:
                     self._free.put_nowait(index)
-
-
-def _went_well(reply: Reply) -> bool:
-    return reply.header["verdict"] is None and reply.header["program"] == 0
-
-
-__all__ = ["Limits", "SlotPool"]

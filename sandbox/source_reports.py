@@ -24,6 +24,7 @@ class _Facts:
     sites: list[tuple[int, str, int | None, bool]] = field(default_factory=list)
     entered: set[int] = field(default_factory=set)
     reached: set[int] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)
     held: set[int] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)
     errors: list[Case] = field(default_factory=list)
@@ -36,8 +37,9 @@ class _Facts:
         kind = fact[0]
         if kind == "sites":
             self.sites = [_site(entry) for entry in fact[1]]
-        elif kind in ("enter", "reach", "held"):
-            {"enter": self.entered, "reach": self.reached, "held": self.held}[kind].add(int(fact[1]))
+        elif kind in ("enter", "reach", "held", "left"):
+            marks = {"enter": self.entered, "reach": self.reached, "held": self.held, "left": self.left}
+            marks[kind].add(int(fact[1]))
         elif kind == "failed":
             self.failed.setdefault(int(fact[1]), _text(fact[2]))
         elif kind == "error":
@@ -86,7 +88,7 @@ def _case(facts: _Facts, number: int, site: tuple[int, str, int | None, bool]) -
     name = f"line {line}: {text}"
     if number in facts.failed:
         return Case(name, False, facts.failed[number])
-    if number in facts.held:
+    if number in facts.held and not (required and number in facts.left):
         return Case(name, True)
     if number in facts.reached and required:
         return Case(name, False, "an exception came before it could hold")

@@ -69,8 +69,8 @@ def _end(request: Request, reply: Reply) -> _End:
         raise SlotFailed("the agent lost the program")
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
     signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-    tested_alive = signal == signals.SIGKILL and isinstance(request.tests, TestSource)
-    if tested_alive and reply.header["verdict"] is None and reply.header["driver"] == 0 and not _lost(reply):
+    driven = isinstance(request.tests, TestSource) and reply.header["verdict"] is None
+    if driven and reply.header["driver"] == 0 and not _lost(reply):
         return _End(0, None, running=True)
     return _End(code, signal, running=False)
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from records.tables import sync_file
 from served_model.syncer import Syncer
 from served_model.types import ModelUnavailable, Reply, Usage
 from served_model.wire import Malformed, dump_json, load_json
@@ -72,7 +73,7 @@ class Journal:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             journal = cls(path, descriptor)
-            _sync_folder(path.parent)
+            sync_file(path.parent)
         except BlockingIOError:
             os.close(descriptor)
             raise JournalBusy(f"the journal {path} is in use by another run; wait for it or stop it") from None
@@ -242,12 +243,3 @@ def _line_of(reply: Reply, prompt: str) -> dict[str, Any]:
 def _reply_of(line: dict[str, Any]) -> Reply:
     usage = Usage(*line["usage"])
     return Reply(line["key"], line["text"], line["finish_reason"], line["model"], usage)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file is safe from power loss only when its folder is synced, too."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -24,7 +24,7 @@ ANSWER_LINE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 SENTENCE = re.compile(
-    r"\b(?:answer|result|solution)\b[^.\n:=]{0,80}?\b(?:is|are|equals|would be|will be|comes to)\b ?:?\s*(\S[^\n]*)",
+    r"\b(?:answer|result|solution)\b[^.\n:=]{0,80}?\b(?:is|are|equals|would be|will be|comes to)\b ?:?\s*(?=\S)",
     re.IGNORECASE,
 )
 A_LINE = re.compile(r"^A:[ \t]*(\S[^\n]*)$", re.MULTILINE)
@@ -67,15 +67,14 @@ def extract_answer(response: str) -> Found | None:
 
 def _marked(text: str) -> Found | None:
     line, sentence = _last(ANSWER_LINE, text), _last(SENTENCE, text)
-    if line is not None and (sentence is None or line.end(1) >= sentence.end(1)):
-        # "Answer: the answer is 5" is both; the sentence knows better where the answer begins.
-        inner = SENTENCE.search(line.group())
-        return _clause(inner.group(1) if inner else line.group(1), "answer_line")
-    if sentence is not None:
-        return _clause(sentence.group(1), "sentence")
+    # "Answer: the answer is 5" is both; the sentence knows better where the answer begins.
+    if sentence is not None and (line is None or sentence.end() > line.start(1)):
+        return _clause(text[sentence.end() :].split("\n", 1)[0], "sentence")
+    if line is not None:
+        return _clause(line[1], "answer_line")
     a_line = _last(A_LINE, text)
     if a_line is not None and OPTION_LINE.search(text) is None:
-        return Found(_tidy(a_line.group(1)), "a_line")
+        return Found(_tidy(a_line[1]), "a_line")
     return None
 
 

@@ -132,6 +132,11 @@ def undelimited(text: str) -> str:
     return re.sub(r"(?<!\\)\$([^$\\]*(?:\\.[^$\\]*)*)(?<!\\)\$", r"\1", text).replace(r"\$", "$")
 
 
+def shown(text: str, characters: int) -> str:
+    """The beginning of a text that a model wrote, fit to be stored as evidence: no halves of surrogate pairs."""
+    return text[:characters].encode("utf-8", "replace").decode()
+
+
 def depths(text: str) -> list[int]:
     """How many brackets are open after each character."""
     return list(accumulate((character in "([{") - (character in ")]}") for character in text))

@@ -41,11 +41,15 @@ class Scope:
     def calls_in(self, node: ast.AST) -> frozenset[str]:
         """Texts of the calls of the function under test that the value of this node depends on."""
         calls: set[str] = set()
-        for part in ast.walk(node):
+        pending = [node]
+        while pending:
+            part = pending.pop()
             if isinstance(part, ast.Call) and self.is_tested(part.func):
-                calls.add(ast.unparse(part))
-            elif isinstance(part, ast.Name):
+                calls.add(ast.unparse(part))  # with the calls among its arguments
+                continue
+            if isinstance(part, ast.Name):
                 calls |= self.bound.get(part.id, frozenset())
+            pending += ast.iter_child_nodes(part)
         return frozenset(calls)
 
 
@@ -174,8 +178,8 @@ def _flows(statement: ast.stmt, scope: Scope) -> Iterator[tuple[set[str], frozen
     for node in ast.walk(statement) if not hasattr(statement, "body") else ():
         if isinstance(node, ast.NamedExpr):
             yield _names(node.target), scope.calls_in(node.value)
-        elif isinstance(node, ast.Call):
-            yield _receivers(node, scope), scope.calls_in(node)
+        elif isinstance(node, ast.Call) and (receivers := _receivers(node, scope)):
+            yield receivers, scope.calls_in(node)
 
 
 def _receivers(node: ast.Call, scope: Scope) -> set[str]:

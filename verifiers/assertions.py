@@ -17,6 +17,7 @@ from verifiers.assertion_truth import PINNED, WEAK, always_true, compares_with_i
 from verifiers.python_source import Finding, Function, Unparsable, caught_names, parse, unavailable_imports
 
 TEST_PREFIX = "test"
+MAX_TEST_CHARS = 60_000  # bounds what reading hostile tests may cost; usual ones have 2,000
 AVAILABLE = PROGRAM_MODULES | {"pytest"}  # what the sandbox's test driver lets tests import beyond the library
 ANY_EXCEPTION = frozenset({"Exception", "BaseException"})
 
@@ -50,6 +51,10 @@ class Inventory:
 
 def take_inventory(source: str, entry_point: str) -> Inventory:
     """Read the tests of the function `entry_point`. Text that does not parse has no cases and one problem."""
+    if len(source) > MAX_TEST_CHARS:
+        return Inventory(
+            (), (), (Finding(1, 1, "too-complex", f"the tests are longer than {MAX_TEST_CHARS} characters"),)
+        )
     try:
         return _read(parse(source), entry_point)
     except Unparsable as error:

@@ -30,8 +30,8 @@ COMPARISON_CPU_S = 3.0  # the symbolic library needs milliseconds for ordinary a
 MAX_EXPONENT = 99_999  # of a numeral
 MAX_TOWER_EXPONENT = 16
 TOWER = re.compile(r"\^\s*[{(]*\s*(\d{1,6})\s*[})]*\s*\^\s*[{(]*\s*(\d{1,6})")  # the b and c of a^(b^c)
-# Exponents and factorials of long numerals, factorials of factorials.
-HUGE = re.compile(r"\^\s*[{(]*\s*-?\d{6,}|\d{5,}\s*!|!\s*[)}\]]+\s*!|!{3,}")
+# Exponents and factorials of long numerals, factorials of factorials and of powers.
+HUGE = re.compile(r"\^\s*[{(]*\s*-?\d{6,}|\d{5,}\s*!|!\s*[)}\]]+\s*!|!{3,}|\^\s*\{?\s*\d+\s*\}?\s*\)\s*!")
 
 CLOCK = re.compile(r"\d{1,2}:\d\d\s*[ap]\.?\s?m\.?", re.IGNORECASE)
 SPACE_THAT_PARTS_NOTHING = re.compile(r"(?<!\w) | (?!\w)")
@@ -60,15 +60,21 @@ class NeedsSymbols(Exception):
     """The comparison cannot be decided without the symbolic library."""
 
 
-async def is_equivalent(expected: str, answer: str, workers: ProcessPool, conventions: Conventions = DEFAULT) -> bool:
-    """Whether the answer says what the expected answer says.
+async def is_equivalent(
+    expected: str,
+    answer: str,
+    workers: ProcessPool,
+    conventions: Conventions = DEFAULT,
+    deadline_s: float = COMPARISON_CPU_S,
+) -> bool:
+    """Whether the answer says what the expected answer says. `deadline_s` is CPU seconds, for algebra only.
 
     Raises TooLarge, or WorkerError (DeadlineExceeded, WorkerDied, CallFailed) when it cannot be decided.
     """
     try:
         return equivalent(expected, answer, conventions, _no_symbols)
     except NeedsSymbols:
-        return await workers.run(compare_in_worker, expected, answer, conventions, deadline_s=COMPARISON_CPU_S)
+        return await workers.run(compare_in_worker, expected, answer, conventions, deadline_s=deadline_s)
 
 
 def compare_in_worker(expected: str, answer: str, conventions: Conventions) -> bool:

@@ -16,10 +16,11 @@ MAX_CASES = 100
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Exit|Interrupt|Iteration|Warning)\b")  # last line of a traceback
 
-# The forms of case names and details that `sandbox.reports` writes.
+# How the sandbox's reports name cases: assertions as "line 3: assert ...", trouble with the whole run as "tests", and
+# tests that ended by an exception by their own name, with "Type: message" as detail.
 ASSERTION_CASE = re.compile(r"line \d+: ")
 WHOLE_RUN = "tests"
-NOT_EVALUATED = frozenset({"never reached", "raised before it could hold"})
+FAILED_ASSERTION = re.compile(r"AssertionError\b|Failed: ")  # the second is pytest's
 
 # A program that was killed had printed as much as it had time for: that is no fact about the program.
 KILLED = frozenset({Status.TIMEOUT_CPU, Status.TIMEOUT_WALL, Status.MEMORY, Status.OUTPUT})
@@ -83,13 +84,17 @@ def _case(case: Case) -> Mapping[str, JSON]:
     return {"name": name, "passed": case.passed, "detail": detail}
 
 
+def is_assertion(name: str) -> bool:
+    """Whether a case of a test report stands for one assertion, not for a test that ended by an exception."""
+    return ASSERTION_CASE.match(name) is not None
+
+
 def pass_rate(report: TestReport) -> float:
     """Share of the assertions that held; 0 where there are none.
 
-    The harness reports assertions as "line N: ..." and, beside them, tests that ended by an exception; those are
-    already seen in their assertions, which failed or were never reached.
+    Tests that ended by an exception are not counted beside them: their assertions failed or were never reached.
     """
-    counted = [case for case in report.cases if ASSERTION_CASE.match(case.name)] or report.cases
+    counted = [case for case in report.cases if is_assertion(case.name)] or report.cases
     return sum(case.passed for case in counted) / len(counted) if counted else 0.0
 
 
@@ -104,19 +109,13 @@ def failure_reason(execution: Execution) -> str:
         return execution.status.value
     report = execution.tests
     failed = [case for case in report.cases if not case.passed] if report else []
-    if any(case.detail.startswith("MemoryError") for case in failed):
+    ended = [case.detail for case in failed if not is_assertion(case.name) and case.name != WHOLE_RUN]
+    if any(detail.startswith("MemoryError") for detail in ended):
         return Status.MEMORY.value
-    if any(_is_failed_assertion(case) for case in failed):
-        return "failed_assertion"
     last = execution.stderr.rstrip().rpartition("\n")[2]
-    if last.startswith("AssertionError"):
+    if any(FAILED_ASSERTION.match(detail) for detail in (*ended, last)):
         return "failed_assertion"
-    raised = any(case.name != WHOLE_RUN and case.detail not in NOT_EVALUATED for case in failed)
-    return "runtime_error" if raised or EXCEPTION.match(last) or report is None else "tests_incomplete"
-
-
-def _is_failed_assertion(case: Case) -> bool:
-    """An assertion that was evaluated and found false."""
-    if ASSERTION_CASE.match(case.name):
-        return case.detail not in NOT_EVALUATED
-    return case.detail.startswith("AssertionError")
+    if ended or report is None or EXCEPTION.match(last):
+        return "runtime_error"
+    # No test ended early: what failed was caught by the tests themselves, or the run was cut short.
+    return "failed_assertion" if failed and not broke_off(report) else "tests_incomplete"

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from records.types import JSON, Candidate, Check, Outcome, Verdict
 from verifiers.answer_extraction import extract_answer
+from verifiers.answer_text import shown
 from verifiers.base import Resources
 from verifiers.equivalence import TooLarge, is_equivalent
 from verifiers.workers import ProcessPool, WorkerError
@@ -81,13 +82,14 @@ class Tally:
         """What a verdict tells: the leading answer, its votes and share, the number of classes, and the whole tally."""
         votes = self.classes[0][1] if self.classes else 0
         return {
-            "answer": self.names[0][:EVIDENCE_CHARACTERS] if self.names else None,
+            "answer": shown(self.names[0], EVIDENCE_CHARACTERS) if self.names else None,
             "votes": votes,
             "total": self.total,
             "classes": len(self.classes) + len(self.apart),
             "vote_share": round(votes / self.total, 6) if self.total else 0.0,
             "tally": [
-                [name[:EVIDENCE_CHARACTERS], count] for name, (_, count) in zip(self.names, self.classes, strict=True)
+                [shown(name, EVIDENCE_CHARACTERS), count]
+                for name, (_, count) in zip(self.names, self.classes, strict=True)
             ],
         }
 
@@ -99,7 +101,7 @@ async def verify(check: MajorityVote, candidate: Candidate, resources: Resources
     answers = (*check.answers[: check.index], own, *check.answers[check.index + 1 :])
     tally = await count_votes(answers, resources.workers)
     outcome, reason = _decide(own, tally, check.min_agreement)
-    return Verdict(check.kind, outcome, reason, {**tally.evidence(), "own_answer": own[:EVIDENCE_CHARACTERS]})
+    return Verdict(check.kind, outcome, reason, {**tally.evidence(), "own_answer": shown(own, EVIDENCE_CHARACTERS)})
 
 
 def _decide(own: str, tally: Tally, min_agreement: float) -> tuple[Outcome, str]:
@@ -121,7 +123,7 @@ async def prove_row(row: Row, resources: Resources) -> Verdict:
     """
     found = [extract_answer(response or "") for response in row.responses]
     tally = await count_votes([answer.text if answer else "" for answer in found], resources.workers)
-    evidence = tally.evidence() | {"expected": row.expected}
+    evidence = tally.evidence() | {"expected": row.expected and shown(row.expected, EVIDENCE_CHARACTERS)}
     if not tally.is_certain(row.min_agreement):
         return Verdict(MajorityVote.kind, Outcome.UNJUDGED, "comparison_deadline", evidence | {"answer": None})
     refusal = tally.refusal(row.min_agreement)

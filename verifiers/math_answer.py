@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from records.types import Candidate, Check, Outcome, Verdict
 from verifiers.answer_extraction import extract_answer
+from verifiers.answer_text import shown
 from verifiers.base import Resources
 from verifiers.equivalence import TooLarge, is_equivalent
 from verifiers.workers import CallFailed, DeadlineExceeded, WorkerDied
@@ -49,8 +50,8 @@ async def prove_row(row: Row, resources: Resources) -> Verdict:
 async def _judge(response: str, expected: str, resources: Resources) -> Verdict:
     found = extract_answer(response)
     evidence: dict[str, Any] = {
-        "answer": found.text[:EVIDENCE_CHARACTERS] if found else None,
-        "expected": expected[:EVIDENCE_CHARACTERS],
+        "answer": shown(found.text, EVIDENCE_CHARACTERS) if found else None,
+        "expected": shown(expected, EVIDENCE_CHARACTERS),
         "mark": found.mark if found else None,
     }
     if found is None:

@@ -77,7 +77,13 @@ async def _start(memory_bytes: int) -> _Worker:
         raise WorkerDied(f"no worker could be started: {error}") from None
     finally:
         theirs.close()
-    reader, writer = await asyncio.open_connection(sock=ours)
+    try:
+        reader, writer = await asyncio.open_connection(sock=ours)
+    except asyncio.CancelledError:
+        ours.close()
+        process.kill()
+        process.wait()
+        raise
     return _Worker(process, reader, writer)
 
 
@@ -117,15 +123,24 @@ class ProcessPool:
         message = pickle.dumps((deadline_s, function, args))
         wall_s = 5 * deadline_s + 5 if wall_s is None else wall_s
         async with self._turns:
-            if self._closed:
-                raise WorkerDied("the pool is closed")
-            worker = self._idle.pop() if self._idle else await _start(self._memory_bytes)
-            self._busy.append(worker)
+            worker = await self._take()
             kind, value = await self._ask(worker, message, wall_s)
         if kind == "error":
             raise CallFailed(value)
         result: T = value
         return result
+
+    async def _take(self) -> _Worker:
+        """A worker for one call, from the idle ones where there are any."""
+        if self._closed:
+            raise WorkerDied("the pool is closed")
+        worker = self._idle.pop() if self._idle else await _start(self._memory_bytes)
+        self._busy.append(worker)
+        if self._closed:  # while it started
+            self._busy.remove(worker)
+            await worker.end()
+            raise WorkerDied("the pool is closed")
+        return worker
 
     async def _ask(self, worker: _Worker, message: bytes, wall_s: float) -> tuple[str, Any]:
         healthy = False

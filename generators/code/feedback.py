@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from records.types import Verdict
+from verifiers.execution_evidence import FAILED_ASSERTION, is_assertion
 
 MAX_ITEMS = 12
 
@@ -59,14 +60,19 @@ def _execution(evidence: Mapping[str, Any]) -> Iterator[str]:
     if "status" not in evidence:
         return
     yield f"Status: {evidence['status']}, exit code: {evidence.get('exit_code')}"
-    failed = [case for case in _items(evidence, "cases") if not case["passed"]]
     if "total" in evidence:
         yield f"Passed: {evidence['passed']} of {evidence['total']}"
-    for case in failed[:MAX_ITEMS]:
+    for case in _telling(evidence.get("cases"))[:MAX_ITEMS]:
         yield f"- failed: {case['name']}: {case['detail']}".rstrip(": ")
     for stream in ("stdout", "stderr"):
         if evidence.get(stream):
             yield from (f"{stream}:", str(evidence[stream]).rstrip())
+
+
+def _telling(cases: object) -> list[Any]:
+    """The failed cases, exceptions first: one of them fails many assertions that have nothing to say themselves."""
+    failed = [case for case in cases if not case["passed"]] if isinstance(cases, list) else []
+    return sorted(failed, key=lambda case: is_assertion(case["name"]) or bool(FAILED_ASSERTION.match(case["detail"])))
 
 
 def _items(evidence: Mapping[str, Any], name: str) -> Sequence[Any]:

@@ -141,16 +141,18 @@ def _identity(seed: Seed, attempt: int, calls: Sequence[Call], resources: Resour
 
 
 def _standard(attempts: Sequence[Record]) -> str:
-    """The tests that a revision is held against: the latest that were found good, else the first.
+    """The tests that a revision is held against: the latest that were found good, else the first, unless refused.
 
     Not simply those of the last attempt: otherwise a gutted version, refused once, would be the standard for the next.
     """
-    good = [record for record in attempts if _passed(record, TestsQuality.kind)]
+    good = [record for record in attempts if _said_of_tests(record, Outcome.PASS)]
+    if not good and _said_of_tests(attempts[0], Outcome.FAIL):
+        return ""  # worthless tests are no standard; what replaces them has the whole check to pass
     return (good[-1] if good else attempts[0]).candidate.parts["tests"]
 
 
-def _passed(record: Record, kind: str) -> bool:
-    return any(verdict.check == kind and verdict.outcome is Outcome.PASS for verdict in record.verdicts)
+def _said_of_tests(record: Record, outcome: Outcome) -> bool:
+    return any(verdict.check == TestsQuality.kind and verdict.outcome is outcome for verdict in record.verdicts)
 
 
 def _checks(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import json
 import os
 import random
@@ -14,22 +13,25 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from sandbox import child, syscalls
-from sandbox.harness import shims
+from sandbox.harness import running, shims
 from sandbox.harness.instrument import HOOK, Instrumenter, Site
 from sandbox.harness.link import Lost, text_of
+from sandbox.harness.remote import Remote, TestSide, looks_like_class, mark
 from sandbox.program import SEED
-from sandbox.harness.remote import TestSide, looks_like_class, mark
 from sandbox.wire import read_frame
 
 _REPORT = 4
 _MODULES = ("solution", "program", "main")  # names under which tests may import the program
 _MAX_FAILURES = 200
-# What tests use without importing it, because the program imports it: taken from the library, never from the program.
-_LIBRARY = (
+_PURE = (
     "math", "random", "re", "itertools", "functools", "collections", "string", "json", "copy", "datetime", "decimal",
-    "fractions", "statistics", "operator", "heapq", "bisect", "typing", "time", "os", "sys", "io", "asyncio", "cmath",
-    "unittest", "contextlib", "inspect", "textwrap", "tempfile", "threading",
+    "fractions", "statistics", "operator", "heapq", "bisect", "typing", "cmath", "dataclasses", "enum",
 )  # fmt: skip
+# What tests use without importing it, because the program imports it: taken from the library, never from the program.
+_LIBRARY = (*_PURE, "time", "os", "sys", "io", "asyncio", "unittest", "contextlib", "tempfile", "threading", "pytest")
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class Report:
@@ -42,6 +44,7 @@ class Report:
         self._failures = 0
         self._left: Any = None
         self._right: Any = None
+        self._open: dict[int, int] = {}
         self.reached = 0
         self.entered: set[str] = set()
         self.say("sites", [[site.line, site.text, site.function, site.required] for site in sites])
@@ -65,10 +68,12 @@ class Report:
     def reach(self, number: int) -> None:
         """An assertion is about to be evaluated."""
         self.reached += 1
+        self._open[number] = self._open.get(number, 0) + 1
         self._once("reach", number)
 
     def held(self, number: int) -> None:
         """An assertion held."""
+        self._open[number] = self._open.get(number, 0) - 1
         self._once("held", number)
 
     def left(self, value: Any) -> Any:
@@ -88,6 +93,7 @@ class Report:
         if " == " in site.text or any(f" {sign} " in site.text for sign in ("!=", "<", ">", "in", "is")):
             seen = f"left: {text_of(_Shown(self._left), 200)}, right: {text_of(_Shown(self._right), 200)}"
         said = text_of(message[0], 200) if message else ""
+        self._open[number] -= 1
         if not shims.expecting_assertion_error():
             self.failure(number, "; ".join(part for part in (said, seen) if part))
         return AssertionError(*message)
@@ -97,6 +103,12 @@ class Report:
         self._failures += 1
         if self._failures <= _MAX_FAILURES:
             self.say("failed", number, detail)
+
+    def close(self) -> None:
+        """Report the assertions that were begun but left by an exception, whoever caught it."""
+        for number, count in self._open.items():
+            if count > 0:
+                self.say("left", number)
 
     def error(self, name: str, error: BaseException) -> None:
         """Report that a test ended by an exception."""
@@ -147,6 +159,7 @@ def run_tests(source: bytes) -> None:
         side.request("flush")
     except Lost:
         side.link.lost = True
+    report.close()
     if side.link.lost:
         report.say("lost", "")
     else:
@@ -165,9 +178,11 @@ def _parse(source: bytes) -> tuple[ast.Module | None, Instrumenter]:
 
 def _namespace(tree: ast.Module, side: TestSide, report: Report) -> dict[str, Any] | None:
     """The tests' globals: the program's names that they use, the library modules, and the hooks."""
-    names = {str(name): (kind, origin) for name, kind, origin in side.request("names")}
+    answer = side.request("names")
+    names = {str(name): (kind, origin) for name, kind, origin in answer if not str(name).startswith("__")}
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     made = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    made |= {node.name for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)}
     imported = {alias.asname or alias.name for node in ast.walk(tree) for alias in getattr(node, "names", ())
                 if isinstance(alias, ast.alias)}  # fmt: skip
     redefined = sorted(name for name in used & set(names) if hasattr(builtins, name) and name not in imported | made)
@@ -175,6 +190,8 @@ def _namespace(tree: ast.Module, side: TestSide, report: Report) -> dict[str, An
         report.say("broken", f"the program redefines built-in names that the tests use: {', '.join(redefined)}")
         return None
     _install_modules(side, names)
+    if "asyncio" in used | imported:
+        running.let_asyncio_run(Remote)
     module = types.ModuleType("__main__")
     module.__dict__.update({HOOK: report, "__builtins__": builtins, "__file__": "tests.py"})
     for name in sorted(used - made - imported):
@@ -188,7 +205,7 @@ def _namespace(tree: ast.Module, side: TestSide, report: Report) -> dict[str, An
 
 def _from_program(side: TestSide, name: str, origin: str) -> Any:
     library, _, attribute = str(origin).partition(":")
-    if library in _LIBRARY and attribute.isidentifier() and hasattr(__import__(library), attribute):
+    if library in _PURE and attribute.isidentifier() and hasattr(__import__(library), attribute):
         return getattr(sys.modules[library], attribute)
     return mark(side.request("name", name), looks_like_class(name))
 
@@ -220,7 +237,7 @@ def _run_all(code: types.CodeType, namespace: dict[str, Any], report: Report) ->
     called = set(report.entered)
     for name, thing in list(namespace.items()):
         if isinstance(thing, types.FunctionType) and name.startswith("test") and name not in called:
-            for label, body in shims.expand(name, thing):
+            for label, body in running.expand(name, thing):
                 _run_test(label, body, report)
         elif isinstance(thing, type) and thing.__module__ == "__main__":
             _run_class(name, thing, report, called)
@@ -229,26 +246,19 @@ def _run_all(code: types.CodeType, namespace: dict[str, Any], report: Report) ->
 def _run_class(name: str, kind: type, report: Report, called: set[str]) -> None:
     unittest = sys.modules.get("unittest")
     if unittest and issubclass(kind, unittest.TestCase):
-        shims.run_test_case(kind, report.error, lambda label, body: _run_test(label, body, report))
+        running.run_test_case(kind, report.error, lambda label, body: _run_test(label, body, report))
     elif name.startswith("Test"):
         for method, function in list(vars(kind).items()):
             if method.startswith("test") and callable(function) and method not in called:
-                for label, body in shims.expand(f"{name}.{method}", function, kind):
+                for label, body in running.expand(f"{name}.{method}", function, kind):
                     _run_test(label, body, report)
 
 
 def _run_test(label: str, body: Callable[[], Any], report: Report) -> None:
     before = report.reached
-    fine = _attempt(label, lambda: _finish(body()), report)
+    fine = _attempt(label, body, report)
     if fine and report.reached == before:
         report.say("idle", label)  # a test that asserted nothing has proved nothing
-
-
-def _finish(result: Any) -> None:
-    if inspect.iscoroutine(result):
-        import asyncio  # here: it would make every program's process larger
-
-        asyncio.run(result)
 
 
 def _attempt(label: str, body: Callable[[], Any], report: Report) -> bool:

@@ -22,9 +22,12 @@ class Site:
 
 
 class Instrumenter(ast.NodeTransformer):
-    """Rewrites a test module. An assertion is *required* unless it stands in a branch that need not be taken:
-    `if`/`else`, `match`, an exception handler, a `try` body with handlers, or after a conditional way out of its block.
-    A loop body is required: an assertion in a loop that never ran has proved nothing.
+    """Rewrites a test module.
+
+    An assertion is *required* unless it stands in a branch that need not be taken: `if`/`else`, `match`, an exception
+    handler, a `try` body whose handlers name the exceptions that they expect, or after a conditional way out of its
+    block. Each time that a required assertion is begun, it must be brought to its end. A loop body is required: an
+    assertion in a loop that never ran has proved nothing.
     """
 
     def __init__(self) -> None:
@@ -102,7 +105,8 @@ class Instrumenter(ast.NodeTransformer):
         """A body that is expected to raise, with `assert False` behind it, is itself an assertion."""
         expects = bool(node.handlers) and any(_never(statement) for statement in (*node.body, *node.orelse))
         number = self._site(node) if expects else None
-        node.body = self._branch(node.body) if node.handlers else self.block(node.body)
+        chosen = bool(node.handlers) and not all(_catches_all(handler) for handler in node.handlers)
+        node.body = self._branch(node.body) if chosen else self.block(node.body)
         node.orelse = self._branch(node.orelse)
         node.finalbody = self.block(node.finalbody)
         for handler in node.handlers:
@@ -132,10 +136,7 @@ class Instrumenter(ast.NodeTransformer):
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt | list[ast.stmt]:
         """Evaluate, note what was compared, and note whether it held, whoever catches the error."""
-        if _never(node):
-            number = self._site(node, required=False)
-        else:
-            number = self._site(node)
+        number = self._site(node, required=not _never(node))
         test = _watched(node.test)
         message = [node.msg] if node.msg else []
         failed = ast.Raise(exc=_call("failed", [ast.Constant(number), *message]), cause=None)
@@ -160,7 +161,7 @@ def _call(name: str, arguments: list[ast.expr]) -> ast.Call:
 
 
 def _hook(name: str, number: int, near: ast.stmt | ast.ExceptHandler) -> ast.stmt:
-    return ast.copy_location(ast.Expr(value=_call(name, [ast.Constant(number)])), near)  # type: ignore[type-var]
+    return ast.copy_location(ast.Expr(value=_call(name, [ast.Constant(number)])), near)
 
 
 def _watched(test: ast.expr) -> ast.expr:
@@ -188,6 +189,11 @@ def _never(node: ast.stmt) -> bool:
         function = node.value.func
         return (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")) == "fail"
     return False
+
+
+def _catches_all(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler takes any exception: it cannot be what the test waits for."""
+    return handler.type is None or ast.unparse(handler.type) in ("Exception", "BaseException", "AssertionError")
 
 
 def _has_way_out(node: ast.stmt) -> bool:

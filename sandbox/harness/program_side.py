@@ -22,12 +22,13 @@ class ProgramSide:
         self._module = module
         self._objects: list[Any] = []
         self._known: dict[int, int] = {}
+        self._callbacks: dict[int, Callback] = {}
         self.link = Link(fd, self.answer)
 
     def export(self, thing: object) -> Coded:
         """The handle of an object of the program: number, kind and type name."""
-        if isinstance(thing, _Callback):
-            return ["cb", thing.number]
+        if isinstance(thing, Callback):
+            return ["cb", thing._pv_number]
         builtin = _builtin_name(thing)
         if builtin:
             return ["g", builtin]
@@ -47,7 +48,7 @@ class ProgramSide:
             __import__(coded[1])
             return getattr(sys.modules[coded[1]], coded[2])
         if coded[0] == "cb":
-            return _Callback(self, coded[1])
+            return self._callbacks.setdefault(coded[1], Callback(self, coded[1]))
         raise Uncrossable("an unknown handle")
 
     def answer(self, message: Message) -> Message:
@@ -123,17 +124,28 @@ def _swapped(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda target, other: operation(other, target)
 
 
-_BINARY = "add sub mul matmul truediv floordiv mod pow lshift rshift and_ or_ xor".split()
-_PLAIN = "eq ne lt le gt ge neg pos abs invert getitem setitem delitem contains index".split()
+_BINARY = (
+    "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift", "and_", "or_", "xor",
+)  # fmt: skip
+_PLAIN = (
+    "eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "abs", "invert", "getitem", "setitem", "delitem", "contains",
+    "index",
+)  # fmt: skip
 _BUILTIN = (
-    "getattr setattr delattr len iter next repr str bool int float complex hash isinstance issubclass dir".split()
-)
+    "getattr", "setattr", "delattr", "len", "iter", "next", "repr", "str", "bool", "int", "float", "complex", "hash",
+    "isinstance", "issubclass", "dir", "round", "divmod", "format", "reversed", "bytes",
+)  # fmt: skip
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, name) for name in (*_BINARY, *_PLAIN)},
     **{f"r{name}": _swapped(getattr(operator, name)) for name in _BINARY},
     **{f"i{name}": getattr(operator, f"i{name.rstrip('_')}") for name in _BINARY},
-    **{name: getattr(builtins, name) for name in (*_BUILTIN, "round", "divmod", "format", "reversed", "bytes")},
+    **{name: getattr(builtins, name) for name in _BUILTIN},
 }
+# What the program may do with an object of a class of the tests, beside using its public attributes.
+CALLBACK_OPERATIONS = (
+    *_BINARY, "eq", "ne", "lt", "le", "gt", "ge", "neg", "getitem", "setitem", "contains", "len", "bool", "str", "repr",
+    "hash", "int", "float",
+)  # fmt: skip
 
 
 class Streams:
@@ -149,7 +161,7 @@ class Streams:
         if "out" in self._wants:
             sys.stdout = self._out
         if "in" in self._wants:
-            sys.stdin = self  # type: ignore[assignment]
+            sys.stdin = self
             builtins.input = lambda prompt="": self._ask("input", [str(prompt)])
         return self
 
@@ -179,40 +191,53 @@ class Streams:
         raise _rebuilt(answer[1], answer[2])
 
 
-class _Callback:
-    """In the program's process: a function of the tests, called there."""
+class Callback:
+    """In the program's process: a function, iterator or object of the tests, which stays with them."""
 
     def __init__(self, side: ProgramSide, number: int) -> None:
-        self.side = side
-        self.number = number
-        self.__name__ = "test_function"
+        object.__setattr__(self, "_pv_side", side)
+        object.__setattr__(self, "_pv_number", number)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self._ask("call", [list(arguments), named])
+        return self._pv_ask("call", [list(arguments), named])
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name == "__name__":
+            return "test_function"
+        if name.startswith("_"):
             raise AttributeError(name)
-        return self._ask("getattr", [name])
+        return self._pv_ask("getattr", [name])
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("side", "number", "__name__"):
-            object.__setattr__(self, name, value)
-        else:
-            self._ask("setattr", [name, value])
+        self._pv_ask("setattr", [name, value])
 
     def __iter__(self) -> Any:
-        return iter(self._ask("list", []))
+        return self._pv_ask("iter", [])
 
-    def __len__(self) -> int:
-        return int(self._ask("len", []))
+    def __next__(self) -> Any:
+        return self._pv_ask("next", [])
 
-    def _ask(self, action: str, arguments: list[Any]) -> Any:
-        encoder = Encoder(self.side)
-        answer = self.side.link.ask([action, self.number, encoder.encode(arguments)])
+    def __eq__(self, other: object) -> Any:
+        return self is other or self._pv_ask("eq", [other])
+
+    def __ne__(self, other: object) -> Any:
+        return not self == other
+
+    def _pv_ask(self, action: str, arguments: list[Any]) -> Any:
+        encoder = Encoder(self._pv_side)
+        answer = self._pv_side.link.ask([action, self._pv_number, encoder.encode(arguments)])
         if answer[0] == "ok":
-            return Decoder(self.side).decode(answer[1])
+            return Decoder(self._pv_side).decode(answer[1])
         raise _rebuilt(answer[1], answer[2])
+
+
+def _asking(operation: str) -> Callable[..., Any]:
+    return lambda self, *arguments: self._pv_ask(operation, list(arguments))
+
+
+for _name in CALLBACK_OPERATIONS:
+    if _name not in ("eq", "ne"):
+        setattr(Callback, f"__{_name.rstrip('_')}__", _asking(_name))
 
 
 def _rebuilt(lineage: list[str], text: str) -> BaseException:

@@ -8,18 +8,18 @@ so. A function's result that is not a plain value is never asked whether it equa
 from __future__ import annotations
 
 import builtins
+import operator
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from sandbox.harness.link import Link, Message, describe_exception
-from sandbox.harness.program_side import OPERATIONS
+from sandbox.harness.program_side import CALLBACK_OPERATIONS, OPERATIONS
 from sandbox.harness.values import Coded, Decoder, Encoder, Uncrossable
 
 # Questions that only a built-in value may answer: a made-up object would say yes to whatever constant the test names.
 _QUESTIONS = ("startswith", "endswith", "issubset", "issuperset", "isdisjoint")
-_SAFE_CALLBACK_TYPES = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.BuiltinMethodType)
 
 
 class Remote:
@@ -91,10 +91,10 @@ class Remote:
     def __enter__(self) -> Any:
         return mark(self.__getattr__("__enter__")(), self._pv_built)
 
-    def __exit__(self, *_: object) -> Any:
-        return self.__getattr__("__exit__")(None, None, None)
+    def __exit__(self, *_: object) -> bool:
+        return bool(self.__getattr__("__exit__")(None, None, None))
 
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self) -> Generator[None, None, Any]:
         yield from ()
         return mark(self._pv_side.request("await", self), self._pv_built)
 
@@ -156,6 +156,7 @@ class TestSide:
         self.touched = False  # the program was called at all
         self._streams = (sys.stdout, sys.stdin, builtins.input)
         self._exported: list[Any] = []
+        self._numbers: dict[int, int] = {}
         self._errors: dict[str, type[BaseException]] = {}
 
     def request(self, action: str, *arguments: Any) -> Any:
@@ -205,8 +206,10 @@ class TestSide:
             module = getattr(thing, "__module__", None) or ""
             if module.partition(".")[0] in sys.stdlib_module_names and hasattr(sys.modules.get(module), name):
                 return ["m", module, name]
-        self._exported.append(thing)
-        return ["cb", len(self._exported) - 1]
+        number = self._numbers.setdefault(id(thing), len(self._exported))
+        if number == len(self._exported):
+            self._exported.append(thing)
+        return ["cb", number]
 
     def resolve(self, coded: Message) -> object:
         """What a handle of the program stands for. Everything in it is checked: it comes from a hostile process."""
@@ -239,11 +242,11 @@ class TestSide:
 
     @staticmethod
     def _new_error(name: str, base: type[BaseException], bases: list[type[BaseException]]) -> type[BaseException]:
-        short = name.rpartition(".")[2]
+        short, members = name.rpartition(".")[2], {"__str__": _foreign_text}
         try:
-            return type(short, (base, *(other for other in bases if not issubclass(base, other))), {})
+            return type(short, (base, *(other for other in bases if not issubclass(base, other))), members)
         except TypeError:  # bases whose layouts do not fit together
-            return type(short, (base,), {})
+            return type(short, (base,), members)
 
     def _error(self, answer: Message) -> BaseException:
         """The exception that the program raised, as one of ours."""
@@ -255,7 +258,7 @@ class TestSide:
             error.__dict__.update({str(name): Decoder(None).decode(value) for name, value in attributes.items()})
         except (ValueError, TypeError, AttributeError, Uncrossable):
             return RuntimeError(f"the program raised something unreadable: {str(answer)[:200]}")
-        error.__dict__["_pv_foreign"] = True
+        error.__dict__.update(_pv_foreign=True, _pv_text=str(text))
         return error
 
     def _answer(self, message: Message) -> Message:
@@ -270,6 +273,12 @@ class TestSide:
             return ["ok", Encoder(self).encode(result)]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a test's function may raise anything; passed on
             return ["raise", *describe_exception(error)]
+
+
+def _foreign_text(error: BaseException) -> str:
+    """What the program's own `__str__` said, for an exception that comes from it."""
+    text = error.__dict__.get("_pv_text")
+    return text if isinstance(text, str) else BaseException.__str__(error)
 
 
 def _made(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
@@ -289,15 +298,27 @@ def _call_back(target: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
 
 def _attribute(target: Any, name: str) -> Any:
     """An attribute of an object of the tests: data and methods of their own classes, nothing that leads elsewhere."""
-    plain_object = not isinstance(target, (*_SAFE_CALLBACK_TYPES, type)) and type(target).__module__ == "__main__"
-    if name.startswith("_") or not plain_object:
+    if name.startswith("_") or not _is_own_object(target):
         raise AttributeError(name)
     return getattr(target, name)
+
+
+def _is_own_object(target: Any) -> bool:
+    return type(target).__module__ in ("__main__", "unittest.mock") and not isinstance(target, type)
 
 
 def _set_attribute(target: Any, name: str, value: Any) -> None:
     _attribute(target, name)
     setattr(target, name, value)
+
+
+def _own_operation(operation: Callable[..., Any]) -> Callable[..., Any]:
+    def act(target: Any, *arguments: Any) -> Any:
+        if not _is_own_object(target) and operation not in (len, bool, repr, str, hash, operator.eq):
+            raise TypeError("not an object of a class of the tests")
+        return operation(target, *arguments)
+
+    return act
 
 
 _STREAM_ACTIONS: dict[str, Callable[..., str]] = {
@@ -309,6 +330,7 @@ _CALLBACK_ACTIONS: dict[str, Callable[..., Any]] = {
     "call": _call_back,
     "getattr": _attribute,
     "setattr": _set_attribute,
-    "list": lambda target: list(target),
-    "len": lambda target: len(target),
+    "iter": lambda target: iter(target),
+    "next": lambda target: next(target),
+    **{name: _own_operation(OPERATIONS[name]) for name in CALLBACK_OPERATIONS},
 }

@@ -1,15 +1,14 @@
-"""What tests expect of pytest and unittest, where they are not installed: the part that plain test functions use."""
+"""What tests expect of pytest, which is not installed in the jail: the part that plain test functions use."""
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-_PARAMETERS, _FIXTURE, _SKIPPED = "_pv_parameters", "_pv_fixture", "_pv_skipped"
+PARAMETERS, FIXTURE, SKIPPED = "_pv_parameters", "_pv_fixture", "_pv_skipped"  # marks on test functions
 _expected: list[Any] = []  # what the innermost `raises` blocks wait for
 
 
@@ -123,7 +122,7 @@ def _plain_mark(*arguments: Any, **_: Any) -> Any:
 
 def _skipper(really: bool) -> Callable[[Any], Any]:
     def mark(function: Any) -> Any:
-        setattr(function, _SKIPPED, really)
+        setattr(function, SKIPPED, really)
         return function
 
     return mark
@@ -135,7 +134,7 @@ def _parametrize(names: Any, rows: Any, **_: Any) -> Callable[[Any], Any]:
     def mark(function: Any) -> Any:
         values = [getattr(row, "values", row) if isinstance(row, types.SimpleNamespace) else row for row in rows]
         cases = [dict(zip(listed, (row,) if len(listed) == 1 else row, strict=True)) for row in values]
-        setattr(function, _PARAMETERS, [*getattr(function, _PARAMETERS, []), cases])
+        setattr(function, PARAMETERS, [*getattr(function, PARAMETERS, []), cases])
         return function
 
     return mark
@@ -147,7 +146,7 @@ def _param(*values: Any, **_: Any) -> Any:
 
 def _fixture(*arguments: Any, **_: Any) -> Any:
     def mark(function: Any) -> Any:
-        setattr(function, _FIXTURE, True)
+        setattr(function, FIXTURE, True)
         return function
 
     return mark(arguments[0]) if arguments and callable(arguments[0]) else mark
@@ -169,77 +168,3 @@ def pytest_module() -> types.ModuleType:
         main=lambda *_, **__: 0, importorskip=lambda name, **_: __import__(name),
     )  # fmt: skip
     return module
-
-
-def expand(name: str, function: Any, owner: type | None = None) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The runs of one test function: one, or one per set of parameters; fixtures are made for each."""
-    if getattr(function, _SKIPPED, False):
-        return
-    combinations: list[dict[str, Any]] = [{}]
-    for cases in getattr(function, _PARAMETERS, []):
-        combinations = [{**one, **other} for one in combinations for other in cases]
-    for number, chosen in enumerate(combinations):
-        label = f"{name}[{number}]" if len(combinations) > 1 else name
-        yield label, functools.partial(_run_with_fixtures, function, chosen, owner)
-
-
-def _run_with_fixtures(function: Any, chosen: dict[str, Any], owner: type | None) -> Any:
-    bound = function
-    if owner is not None and not isinstance(function, (staticmethod, classmethod)):
-        instance = owner()
-        if hasattr(instance, "setup_method"):
-            instance.setup_method()
-        bound = functools.partial(function, instance)
-    elif owner is not None:
-        bound = getattr(owner, function.__name__)
-    made: dict[str, Any] = {}
-    finishers: list[Any] = []
-    needed = [name for name in _parameters_of(function) if name not in chosen and not (owner and name == "self")]
-    arguments = {name: _make_fixture(name, function.__globals__, made, finishers) for name in needed}
-    try:
-        return bound(**chosen, **arguments)
-    finally:
-        for generator in reversed(finishers):
-            next(generator, None)
-
-
-def _parameters_of(function: Any) -> list[str]:
-    code = getattr(function, "__func__", function).__code__
-    count = code.co_argcount - len(function.__defaults__ or ())
-    return list(code.co_varnames[:count])
-
-
-def _make_fixture(name: str, scope: dict[str, Any], made: dict[str, Any], finishers: list[Any]) -> Any:
-    function = scope.get(name)
-    if not getattr(function, _FIXTURE, False):
-        raise TypeError(f"the test needs a fixture {name!r} that is not defined")
-    if name not in made:
-        arguments = {part: _make_fixture(part, scope, made, finishers) for part in _parameters_of(function)}
-        value = function(**arguments)  # type: ignore[misc]
-        if isinstance(value, types.GeneratorType):
-            finishers.append(value)
-            value = next(value)
-        made[name] = value
-    return made[name]
-
-
-def run_test_case(kind: Any, error: Callable[[str, BaseException], None], run: Callable[[str, Any], None]) -> None:
-    """Run the methods of a unittest.TestCase class; failures and errors go to `error`."""
-    import unittest
-
-    class Result(unittest.TestResult):
-        def addError(self, test: Any, err: Any) -> None:
-            error(str(test).split()[0], err[1])
-
-        addFailure = addError
-
-        def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
-            if err is not None:
-                error(str(subtest).split()[0], err[1])
-
-        def addExpectedFailure(self, test: Any, err: Any) -> None:
-            error(str(test).split()[0], err[1])
-
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(kind)
-    for test in suite:
-        run(f"{kind.__name__}.{test.id().rpartition('.')[2]}", functools.partial(test.run, Result()))

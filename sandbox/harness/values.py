@@ -38,7 +38,7 @@ class Handles(Protocol):
 
 
 class Encoder:
-    """Turns values into JSON. Containers seen before in the same message are sent by number, so aliases stay aliases."""
+    """Turns values into JSON. A container seen before in the same message is sent by number: aliases stay aliases."""
 
     def __init__(self, handles: Handles | None) -> None:
         self._handles = handles
@@ -109,7 +109,7 @@ def _encode_scalar(value: Any) -> Coded:
     if isinstance(value, bytes):
         return ["b", bytes.decode(value, "latin-1")]
     if isinstance(value, complex):
-        return ["c", complex.real.__get__(value), complex.imag.__get__(value)]  # type: ignore[attr-defined]
+        return ["c", complex.real.__get__(value), complex.imag.__get__(value)]
     return _encode_library(value)
 
 

@@ -48,19 +48,22 @@ async def _serve(options: argparse.Namespace, settings: Settings, answer_key: An
     model = RehearsalModel(settings, answer_key, options.slots, options.latency_ms / 1000)
     runner = web.AppRunner(application(model), access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
+    told = _end_when_told()  # before anybody can know that the server is there
     try:
         site = web.TCPSite(runner, HOST, options.port)
         await site.start()
         port = runner.addresses[0][1]
         sys.stdout.write(json.dumps({"base_url": f"http://{HOST}:{port}/v1"}) + "\n")
         sys.stdout.flush()
-        await _until_told(parent)
+        while not told.is_set() and os.getppid() == parent:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), PARENT_CHECK_S)
     finally:
         await runner.cleanup()
 
 
-async def _until_told(parent: int) -> None:
-    """Wait for a signal, the end of standard input, or another parent.
+def _end_when_told() -> asyncio.Event:
+    """An event that a signal or the end of standard input sets. The server also looks whether its parent is another.
 
     The parent's death signal (PR_SET_PDEATHSIG) is not used: it comes when the *thread* that started this process
     ends, and a flow's tasks run on threads that do.
@@ -70,9 +73,7 @@ async def _until_told(parent: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     threading.Thread(target=_watch_input, args=(loop, told), daemon=True).start()
-    while not told.is_set() and os.getppid() == parent:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(told.wait(), PARENT_CHECK_S)
+    return told
 
 
 def _watch_input(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> None:

@@ -19,7 +19,6 @@ SOLUTION, TESTS, REVISE, SOLVE = (
     "generators.code/revise",
     "generators.math/solve",
 )
-SEED = Seed("s", "text", "source", "CC0-1.0")
 
 
 def line(key: str, prompt: str = SOLUTION, fault: str | None = None, **extra) -> dict:
@@ -38,9 +37,10 @@ def call(part: str, key: str) -> Call:
 def attempt(chain: str, number: int, keys: dict[str, str] | list[tuple[str, str]], outcome: str = "pass", **verdict):
     """A record: `keys` maps parts to the keys of the replies that wrote them."""
     pairs = keys.items() if isinstance(keys, dict) else keys
+    seed = Seed(verdict.get("seed", chain), "text", "source", "CC0-1.0")
     judged = Verdict(verdict.get("check", "code_tests"), Outcome(outcome), verdict.get("reason", "because"))
     calls = tuple(call(part, key) for part, key in pairs)
-    candidate = Candidate(f"{chain}-{number}", chain, SEED, CODE, (), {}, (Check(),), calls, number)
+    candidate = Candidate(f"{chain}-{number}", chain, seed, CODE, (), {}, (Check(),), calls, number)
     return Record(candidate, (judged,))
 
 
@@ -182,11 +182,11 @@ def test_good_work_that_was_refused():
 
 def test_a_good_sample_beside_faulty_ones_can_be_outvoted():
     lines = [line("m", SOLVE), line("n", SOLVE), line("x", SOLVE, "wrong_final_answer")]
-    refused = {"check": "majority_vote", "reason": "tie"}
+    refused = {"check": "majority_vote", "reason": "tie", "seed": "q"}
     good = attempt("m", 0, {"response": "m"}, "fail", **refused)
     assert table(lines, [good]).wrongly_rejected == {"majority_vote: tie": 1}
     faulty = attempt("x", 0, {"response": "x"}, "fail", **refused)
-    timed_out = attempt("n", 0, {"response": "n"}, "unjudged", check="math_answer", reason="worker_died")
+    timed_out = attempt("n", 0, {"response": "n"}, "unjudged", check="math_answer", reason="worker_died", seed="q")
     result = table(lines, [good, timed_out, faulty])
     assert (result.good, result.outvoted) == (2, 1)
     assert result.wrongly_rejected == {"math_answer (unjudged): worker_died": 1}

@@ -181,6 +181,14 @@ async def test_the_pass_policy(answer: Execution, rate: float, passes: bool) -> 
     assert verdict.evidence["min_pass_rate"] == rate
 
 
+async def test_the_pass_rate_is_the_share_of_assertions_that_held(resources: Resources) -> None:
+    wrong_once = "def square(n):\n    return n * n if n != 4 else 0\n"
+    raises_once = "def square(n):\n    return n * n if n != 4 else 1 // 0\n"
+    for solution in (wrong_once, raises_once):
+        outcomes = [(await prove(solution, resources, min_pass_rate=rate)).outcome for rate in (0.8, 0.81, 1.0)]
+        assert outcomes == [Outcome.PASS, Outcome.FAIL, Outcome.FAIL]
+
+
 async def test_the_request_carries_the_limits() -> None:
     resources = faked(execution(passed="+"))
     await prove(RIGHT, resources, cpu_s=3.0, memory_mb=100)

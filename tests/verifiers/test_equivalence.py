@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from fractions import Fraction
@@ -55,9 +56,9 @@ async def workers() -> AsyncIterator[ProcessPool]:
     await pool.aclose()
 
 
-async def decide(expected: str, answer: str, pool: ProcessPool) -> bool | str:
+async def decide(expected: str, answer: str, pool: ProcessPool, deadline_s: float = 5) -> bool | str:
     try:
-        return await is_equivalent(expected, answer, pool)
+        return await is_equivalent(expected, answer, pool, deadline_s=deadline_s)
     except (TooLarge, WorkerError) as error:
         return type(error).__name__
 
@@ -79,7 +80,7 @@ async def test_near_misses_are_refused(workers: ProcessPool) -> None:
 
 async def test_hostile_answers_end_and_disturb_nobody(workers: ProcessPool) -> None:
     ordinary = [*ACCEPTS[:100], *REJECTS[:100]]
-    hostile = asyncio.gather(*(decide("5", answer, workers) for answer in UNJUDGED))
+    hostile = asyncio.gather(*(decide("5", answer, workers, deadline_s=0.6) for answer in UNJUDGED))
     assert await wrong(ordinary[:100], True, workers) == []
     assert await wrong(ordinary[100:], False, workers) == []
     results = await hostile
@@ -89,7 +90,7 @@ async def test_hostile_answers_end_and_disturb_nobody(workers: ProcessPool) -> N
 
 async def test_a_hanging_comparison_is_a_deadline_and_no_verdict(workers: ProcessPool) -> None:
     with pytest.raises(DeadlineExceeded):
-        await is_equivalent(r"\binom{1000000}{500000}", "5", workers)
+        await is_equivalent(r"\binom{1000000}{500000}", "5", workers, deadline_s=1)
 
 
 def test_hostile_expected_answers_are_refused_alike() -> None:
@@ -166,10 +167,8 @@ def test_sets_know_no_order_and_tuples_do(numbers: list[int]) -> None:
 
 @given(st.text(max_size=120), st.text(max_size=120))
 def test_any_text_is_decided_or_needs_algebra(expected: str, answer: str) -> None:
-    try:
+    with contextlib.suppress(NeedsSymbols):
         assert equivalent(expected, answer, Conventions(), no_algebra) in (True, False)
-    except NeedsSymbols:
-        pass
 
 
 MATHS = st.lists(
@@ -182,10 +181,8 @@ MATHS = st.lists(
 
 @given(MATHS, MATHS)
 def test_any_notation_is_decided_or_needs_algebra(expected: str, answer: str) -> None:
-    try:
+    with contextlib.suppress(NeedsSymbols, TooLarge):
         assert equivalent(expected, answer, Conventions(), no_algebra) in (True, False)
-    except (NeedsSymbols, TooLarge):
-        pass
 
 
 def test_the_suite_gives_the_same_without_a_pool() -> None:

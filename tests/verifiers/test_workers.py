@@ -98,7 +98,7 @@ async def test_waiting_for_a_turn_does_not_count() -> None:
 
 async def test_ordinary_calls_finish_while_others_hang() -> None:
     pool = ProcessPool(2)
-    hanging = [asyncio.create_task(pool.run(eval, "9**9**9", deadline_s=0.3)) for _ in range(6)]
+    hanging = [asyncio.create_task(pool.run(eval, "9**9**9", deadline_s=0.3)) for _ in range(4)]
     results = await asyncio.gather(*(pool.run(math.sqrt, float(n * n), deadline_s=5) for n in range(200)))
     assert results == [float(n) for n in range(200)]
     assert all(isinstance(error, DeadlineExceeded) for error in await asyncio.gather(*hanging, return_exceptions=True))
@@ -134,6 +134,16 @@ async def test_close_leaves_nothing_and_ends_calls_under_way() -> None:
     assert children() == set()
     with pytest.raises(WorkerDied, match="closed"):
         await pool.run(math.sqrt, 1.0, deadline_s=5)
+
+
+async def test_close_while_a_worker_starts_leaves_nothing() -> None:
+    pool = ProcessPool(2)
+    calls = [asyncio.create_task(pool.run(math.sqrt, 1.0, deadline_s=5)) for _ in range(2)]
+    await asyncio.sleep(0)
+    await pool.aclose()
+    for result in await asyncio.gather(*calls, return_exceptions=True):
+        assert result == 1.0 or isinstance(result, WorkerDied)
+    assert children() == set()
 
 
 async def test_a_worker_ignores_an_interrupt_meant_for_us(pool: ProcessPool) -> None:

@@ -243,6 +243,19 @@ async def test_vacuous_tests_are_refused_before_they_judge_anything(judges: Veri
     assert reasons(records) == ["vacuous_tests", "failed_assertion", "tests_passed"]
 
 
+async def test_refused_tests_are_no_standard_for_those_that_replace_them(judges: VerifierResources) -> None:
+    weak = "".join(f"def test_{n}():\n    assert isinstance(even_squares([{n}]), object)\n" for n in range(90, 98))
+    records, _ = await run_chain(Script(tests=weak, revisions=[revision("tests", GOOD_TESTS)]), judges)
+    assert reasons(records) == ["vacuous_tests", "tests_passed"]
+
+
+async def test_tests_that_were_not_judged_yet_are_a_standard(judges: VerifierResources) -> None:
+    """The solution does not parse, so nobody looked at the tests; replacing them by fewer is gutting all the same."""
+    script = Script(BROKEN, revisions=[revision("tests", GUTTED["other calls"]), revision("solution", RIGHT)])
+    records, _ = await run_chain(script, judges, rounds=2)
+    assert reasons(records) == ["syntax_error", "syntax_error", "tests_gutted"]
+
+
 async def test_a_reply_without_code_can_be_revised(judges: VerifierResources) -> None:
     script = Script(revisions=[revision("solution", RIGHT)])
     script.answers["solution"] = "I would add the squares up."
@@ -374,6 +387,21 @@ FEEDBACK = {
             "stdout:\ndebug",
             "stderr:\nTrace",
         ],
+    ),
+    "one exception among many assertions": (
+        Verdict(
+            "code_tests",
+            Outcome.FAIL,
+            "runtime_error",
+            {
+                "status": "nonzero",
+                "cases": [
+                    *({"name": f"line {n}: x", "passed": False, "detail": "never reached"} for n in range(30)),
+                    {"name": "test_1", "passed": False, "detail": "KeyError: 'a'"},
+                ],
+            },
+        ),
+        ["test_1: KeyError: 'a'"],
     ),
     "gutted": (
         Verdict("tests_quality", Outcome.FAIL, "tests_gutted", {"removed_assertions": ["f(2) == 4"], "cases": 3}),
