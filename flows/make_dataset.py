@@ -18,6 +18,7 @@ from flows import progress
 from flows.budget import Spending
 from flows.config import RunConfig
 from flows.endpoints import require_endpoints
+from flows.engine import prefect_api
 from flows.finish import publish
 from flows.loop import gather_or_cancel
 from flows.make_recipe import RecipeResult, RecipeScheduler
@@ -121,6 +122,7 @@ def summary_line(published: Published) -> str:
 
 def make(config: RunConfig, out: str | None) -> Published:
     """Run the flow from a program or the command line. KeyboardInterrupt cancels it; what is finished stays."""
-    result = asyncio.run(make_dataset(config, out))
+    with prefect_api():
+        result = asyncio.run(make_dataset(config, out))
     assert isinstance(result, Published)
     return result

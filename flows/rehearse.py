@@ -17,6 +17,7 @@ from audit.escapes import EscapeTable, render
 from audit.yield_table import render_markdown
 from corpus import questions
 from flows.config import ModelSettings, RecipeChoice, RehearsalSettings, RunConfig
+from flows.engine import prefect_api
 from flows.escapes import escape_tables, read_escapes
 from flows.finish import report
 from flows.make_dataset import run, summary_line
@@ -87,6 +88,7 @@ def write_knowledge(path: Path) -> None:
 
 def start(seeds: int, settings: RehearsalSettings, out: Path) -> Rehearsed:
     """Run the flow from a program or the command line."""
-    result = asyncio.run(rehearse(seeds, settings, str(out)))
+    with prefect_api():
+        result = asyncio.run(rehearse(seeds, settings, str(out)))
     assert isinstance(result, Rehearsed)
     return result

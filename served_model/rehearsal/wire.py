@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from random import Random
 
 from aiohttp import web
@@ -37,8 +38,9 @@ async def _reset(request: web.Request, reply: bytes, rng: Random) -> web.StreamR
 
 async def _half_reply(request: web.Request, reply: bytes, rng: Random) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(reply))})
-    await response.prepare(request)
-    await response.write(reply[: len(reply) // 2])
+    with suppress(ConnectionResetError):  # the client has gone first, as one does that is stopped by Ctrl-C
+        await response.prepare(request)
+        await response.write(reply[: len(reply) // 2])
     _hang_up(request, reset=False)
     return response
 

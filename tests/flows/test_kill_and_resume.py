@@ -166,6 +166,6 @@ def test_ctrl_c_stops_cleanly_and_resumes(tmp_path: Path, prefect_home: Path) ->
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
-    assert errors.decode().strip().splitlines() == ["provender: stopped; run the same command again to resume"]
+    assert errors.decode() == "provender: stopped; run the same command again to resume\n"
     assert not wait_until_none(str(out))
     finish(command(prefect_home, "rehearse", "--out", out, "--seeds", "60", "--quiet"))
