@@ -29,6 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables; errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, for scripts.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
@@ -191,7 +194,7 @@ def run_command(arguments: list[str]) -> int:
     except TyperException as error:
         return _say(f"{_usage(error)} (try --help)", 2)
     except (typer.Abort, KeyboardInterrupt):
-        return _say("stopped; run the same command again to resume", 130)
+        result = INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None  # the reader is gone: nothing more to flush
         return 0
@@ -199,6 +202,8 @@ def run_command(arguments: list[str]) -> int:
         return _say(str(error), error.exit_status)
     except terminal.MENDABLE as error:
         return _say(terminal.one_line(error), terminal.exit_status(error))
+    if result == INTERRUPTED:  # typer turns most interrupts into this status by itself
+        return _say("stopped; run the same command again to resume", INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 
