@@ -17,7 +17,8 @@ from sandbox.wire import read_frame
 CHANNEL = 3  # the one descriptor beside the standard streams, in test modes only
 _PROGRESS = 4
 _SPARE = 100  # descriptors are moved up here before they get their final numbers
-_filters: dict[str, bytes] = {}
+# by whether a control group counts memory; built once, before any fork
+_FILTERS = {grouped: seccomp.program_filter(os.uname().machine, grouped) for grouped in (True, False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,6 @@ class Place:
 
 def warm_up() -> None:
     """Touch once, in the agent, what every child will need, so that children share those pages."""
-    _filters["program"] = seccomp.program_filter(os.uname().machine)
     program.warm_up()
 
 
@@ -89,7 +89,7 @@ def confine(header: dict[str, Any], place: Place) -> None:
         os.setresgid(place.uid, place.uid, place.uid)
         os.setresuid(place.uid, place.uid, place.uid)
     syscalls.drop_capabilities()
-    seccomp.install(_filters["program"])
+    seccomp.install(_FILTERS[place.grouped])
 
 
 def _limits(header: dict[str, Any], place: Place) -> dict[int, int]:

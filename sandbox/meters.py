@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 _SLACK = 32 << 20  # the agent's own memory, which shares the group with the program
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _V2_CPU, _V1_CPU = "cpu.stat", "cpuacct.usage"
 
 
@@ -25,7 +24,7 @@ class Meters:
         self._set: dict[str, int] = {}
         self._cpu0 = self._children0 = 0.0
         self._kills0 = self._usage0 = 0
-        self._highest = 0
+        self._highest = self._inherited = 0
 
     def start(self, memory_bytes: int, pids: int) -> None:
         """Set the group's limits for one execution and take the starting values."""
@@ -41,6 +40,7 @@ class Meters:
         self._cpu0 = self._group_cpu_s()
         self._children0 = _children_cpu_s()
         self._kills0 = self._kills()
+        self._inherited = 0 if self._grouped_memory() else _own_bytes("self")  # which every child shares with the agent
         self._usage0 = self._number("memory.usage_in_bytes") or self._number("memory.current") or 0
         self._highest = 0
 
@@ -58,11 +58,10 @@ class Meters:
 
     def out_of_memory(self, memory_bytes: int) -> bool:
         """Whether the kernel killed for memory, or, without a control group, the processes together hold too much."""
-        if "memory.oom_control" in self._counters or "memory.events" in self._counters:
+        if self._grouped_memory():
             return self._kills() > self._kills0
-        self._highest = max(
-            self._highest, sum(_resident_bytes(pid) for pid in self._processes()) + _disk_bytes(self._work)
-        )
+        held = sum(max(0, _own_bytes(pid) - self._inherited) for pid in self._processes())
+        self._highest = max(self._highest, held + _disk_bytes(self._work))
         return self._highest > memory_bytes
 
     def peak_bytes(self) -> int | None:
@@ -79,6 +78,9 @@ class Meters:
                 return int(file.read().split()[1]) / 1e9
         except (OSError, ValueError, IndexError):
             return 0.0
+
+    def _grouped_memory(self) -> bool:
+        return "memory.oom_control" in self._counters or "memory.events" in self._counters
 
     def _grouped_cpu(self) -> bool:
         return _V1_CPU in self._counters or _V2_CPU in self._counters
@@ -119,18 +121,17 @@ def _children_cpu_s() -> float:
 
 
 def _process_cpu_s(pid: int) -> float:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
         return sum(int(field) for field in fields[11:15]) / _TICKS
     return 0.0
 
 
-def _resident_bytes(pid: int) -> int:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            fields = file.read().split()
-        return (int(fields[1]) - int(fields[2])) * _PAGE
+def _own_bytes(pid: int | str) -> int:
+    """Resident memory that is not the page cache of a file, in bytes."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/status", "rb") as file:
+        lines = dict(line.split(b":", 1) for line in file.read().splitlines())
+        return sum(int(lines[key].split()[0]) << 10 for key in (b"RssAnon", b"RssShmem") if key in lines)
     return 0
 
 

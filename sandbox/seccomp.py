@@ -52,6 +52,8 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
 }  # fmt: skip
 # Only the agent itself needs these; the program gets a second filter without them.
 _DENIED_TO_PROGRAMS = {"mount": (165, 40), "umount2": (166, 39)}
+# Memory in no process and no file system: only a control group sees it.
+_DENIED_UNCOUNTED = {"memfd_create": (319, 279)}
 _CLONE, _CLONE3 = {"x86_64": 56, "aarch64": 220}, 435
 _SOCKET, _SOCKETPAIR = {"x86_64": 41, "aarch64": 198}, {"x86_64": 53, "aarch64": 199}
 _IOCTL = {"x86_64": 16, "aarch64": 29}
@@ -124,9 +126,10 @@ def agent_filter(machine: str) -> bytes:
     return b"".join(steps)
 
 
-def program_filter(machine: str) -> bytes:
-    """The small filter that each program takes on top."""
-    steps = [_step(_LOAD, _NR_OFFSET), *_deny(_numbers(dict(_DENIED_TO_PROGRAMS), machine))]
+def program_filter(machine: str, grouped: bool) -> bytes:
+    """The small filter that each program takes on top; `grouped`: a control group counts its memory."""
+    table: dict[str, tuple[int | None, int | None]] = {**_DENIED_TO_PROGRAMS, **({} if grouped else _DENIED_UNCOUNTED)}
+    steps = [_step(_LOAD, _NR_OFFSET), *_deny(_numbers(table, machine))]
     return b"".join([*steps, _step(_RETURN, _RET_ALLOW)])
 
 

@@ -11,7 +11,7 @@ from sandbox.reports import calls_report, stdio_report
 from sandbox.source_reports import source_report
 from sandbox.types import Calls, Execution, Request, Status, Stdio, TestReport, TestSource
 
-_MEMORY_TEXTS = ("MemoryError", "std::bad_alloc", "terminate called after throwing an instance of 'std::bad_alloc'")
+_MEMORY_TEXTS = ("MemoryError", "OSError: [Errno 12]", "std::bad_alloc", "  what():  std::bad_alloc")
 
 
 @dataclass(frozen=True, slots=True)

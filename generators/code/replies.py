@@ -44,7 +44,8 @@ class Revision(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    diagnosis: str
+    diagnosis: str  # for us: what was wrong
+    explanation: str  # for the training example: reads as if this were the first version
     change: Literal["solution", "tests"]
     code: str
 

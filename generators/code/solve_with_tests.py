@@ -31,10 +31,11 @@ REVISION_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
         "diagnosis": {"type": "string"},
+        "explanation": {"type": "string"},
         "change": {"type": "string", "enum": ["solution", "tests"]},
         "code": {"type": "string"},
     },
-    "required": ["diagnosis", "change", "code"],
+    "required": ["diagnosis", "explanation", "change", "code"],
     "additionalProperties": False,
 }
 
@@ -117,7 +118,7 @@ async def revise(attempts: Sequence[Record], resources: Resources) -> Candidate 
     code = revised_code(revision, settings.language, entry_point)
     parts = {**former.parts, revision.change: code}
     if revision.change == "solution":
-        parts["solution_reply"] = f"{revision.diagnosis.strip()}\n\n{fenced(code, settings.language)}"
+        parts["solution_reply"] = f"{revision.explanation.strip()}\n\n{fenced(code, settings.language)}".lstrip()
     calls = (*(call for call in former.calls if call.part != revision.change), answer.call(revision.change))
     return replace(
         former,

@@ -16,7 +16,7 @@ Tags = Mapping[str, str]
 
 
 def play_revise(tags: Tags, rng: Random, fault: str | None) -> Draft:
-    """A JSON object with `diagnosis`, `change` and `code`."""
+    """A JSON object with `diagnosis`, `explanation`, `change` and `code`."""
     try:
         task = known_task(tags)
     except CannotAnswer as error:
@@ -55,4 +55,6 @@ def _honest(task: Task, tags: Tags, rng: Random) -> str:
 
 
 def _reply(diagnosis: str, change: str, code: str) -> str:
-    return json.dumps({"diagnosis": diagnosis, "change": change, "code": code})
+    explanation = "Here a model would explain the program; the rehearsal only follows the problem text."
+    about = {"diagnosis": diagnosis, "explanation": explanation if change == "solution" else ""}
+    return json.dumps({**about, "change": change, "code": code})

@@ -86,7 +86,8 @@ async def test_memory_of_one_program_holds_nothing_of_another(sandbox: Sandbox) 
         "found = 0\nwith open('/proc/self/maps') as maps, open('/proc/self/mem', 'rb', 0) as memory:\n"
         "    for line in maps.read().splitlines():\n        if ' rw' not in line or 'vvar' in line: continue\n"
         "        a, b = (int(n, 16) for n in line.split()[0].split('-'))\n        memory.seek(a)\n"
-        "        try: found += memory.read(b - a)[::-1].count(b'eldeen-detnaw')\n        except OSError: pass\nprint(found)\n"
+        "        try: found += memory.read(b - a)[::-1].count(b'eldeen-detnaw')\n"
+        "        except OSError: pass\nprint(found)\n"
     )
     for _ in range(3):
         execution = await sandbox.run(Request("python", search, limits=Limits(cpu_s=5)))

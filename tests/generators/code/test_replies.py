@@ -161,7 +161,7 @@ def test_only_whole_code_counts(text: str, finish_reason: str, code: str) -> Non
     ],
 )
 def test_revised_code_may_be_fenced_all_the_same(code: str, wanted: str) -> None:
-    revision = Revision(diagnosis="", change="solution", code=code)
+    revision = Revision(diagnosis="", explanation="", change="solution", code=code)
     assert revised_code(revision, "python", "even_squares") == wanted
 
 
@@ -172,10 +172,10 @@ def test_revised_code_may_be_fenced_all_the_same(code: str, wanted: str) -> None
         [],
         "text",
         {},
-        {"diagnosis": "d", "change": "both", "code": "c"},
-        {"diagnosis": "d", "change": "tests"},
-        {"diagnosis": "d", "change": "tests", "code": 1},
-        {"diagnosis": "d", "change": "tests", "code": "c", "more": 1},
+        {"diagnosis": "d", "explanation": "", "change": "both", "code": "c"},
+        {"diagnosis": "d", "explanation": "", "change": "tests"},
+        {"diagnosis": "d", "explanation": "", "change": "tests", "code": 1},
+        {"diagnosis": "d", "explanation": "", "change": "tests", "code": "c", "more": 1},
     ],
 )
 def test_what_is_no_revision_is_unreadable(data: object) -> None:

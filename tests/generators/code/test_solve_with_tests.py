@@ -61,7 +61,8 @@ def text_of(request: ChatRequest) -> str:
 
 
 def revision(change: str, code: str) -> str:
-    return json.dumps({"diagnosis": f"The {change} was wrong.", "change": change, "code": code})
+    about = {"diagnosis": f"The {change} was wrong.", "explanation": "Add the two."}
+    return json.dumps({**about, "change": change, "code": code})
 
 
 class Script:
@@ -170,7 +171,7 @@ async def test_a_solution_that_is_fixed_on_round_n_is_accepted_there(
     assert last.metadata["self_corrected"] is True
     assert last.attempt == rounds_needed
     assert last.parts["solution"] == RIGHT
-    assert last.messages[1].content == f"The solution was wrong.\n\n```python\n{RIGHT.rstrip()}\n```"
+    assert last.messages[1].content == f"Add the two.\n\n```python\n{RIGHT.rstrip()}\n```"
     assert [record.candidate.revises for record in records] == [None, *(record.candidate.id for record in records[:-1])]
     assert {record.candidate.chain_id for record in records} == {records[0].candidate.id}
     assert len({record.candidate.id for record in records}) == len(records)

@@ -178,7 +178,7 @@ def test_an_honest_revision_mends_the_part_that_is_wrong(make_ask, tasks):
     for task in tasks:
         for wrong in (*task.mutants, "", "def f(:", f"def {task.function}(*values):\n    return None"):
             answer = json.loads(revise(make_ask, task, wrong, None)[0].text)
-            assert set(answer) == {"diagnosis", "change", "code"} and answer["change"] == "solution"
+            assert set(answer) == {"diagnosis", "explanation", "change", "code"} and answer["change"] == "solution"
             assert same_program(answer["code"], task.solution)
         answer = json.loads(revise(make_ask, task, f"# mine\n{task.solution}", None)[0].text)
         assert answer["change"] == "tests"
