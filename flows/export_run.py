@@ -45,7 +45,7 @@ def inspect_run(run: Path, record: str | None, where: Sequence[str], limit: int,
     folder.read_run()
     try:
         if record is not None:
-            return show_record(folder.root, record)
+            return show_record(folder.root, record).rstrip()
         conditions = dict(_condition(text) for text in where)
         rows = list(list_records(folder.root, conditions, limit))
     except (LookupError, ValueError) as error:
@@ -53,7 +53,7 @@ def inspect_run(run: Path, record: str | None, where: Sequence[str], limit: int,
     if not rows:
         return "no record matches"
     headers = tuple(rows[0])
-    return text_table(headers, [[str(row[name]) for name in headers] for row in rows], width)
+    return text_table(headers, [[str(row[name]) for name in headers] for row in rows], width).rstrip()
 
 
 def _condition(text: str) -> tuple[str, str]:

@@ -63,7 +63,7 @@ def published_text(published: Published, out: Path) -> str:
     ends = [
         f"{name}: {count:,} accepted, ended by {published.ended[name]}" for name, count in published.accepted.items()
     ]
-    return "\n".join([render_text(published.accounts), "", *ends, "", *_paths(published, out)])
+    return "\n".join([render_text(published.accounts).rstrip(), "", *ends, "", *_paths(published, out)])
 
 
 def _paths(published: Published, out: Path) -> list[str]:
@@ -79,7 +79,7 @@ def rehearsed_json(rehearsed: Rehearsed) -> dict[str, Any]:
 def rehearsed_text(rehearsed: Rehearsed) -> str:
     """The end of a rehearsal, for people."""
     note = "Rehearsal output: made by a test double with planted faults, not by a language model."
-    return "\n".join([published_text(rehearsed.published, rehearsed.out), "", render(rehearsed.escapes), "", note])
+    return "\n".join([published_text(rehearsed.published, rehearsed.out), "", render(rehearsed.escapes).rstrip(), "", note])
 
 
 def config_text(plan: RunPlan) -> str:
@@ -103,7 +103,7 @@ def _without_none(value: Any) -> Any:
 def findings_text(findings: Sequence[Finding]) -> str:
     """What the doctor found, one line each."""
     rows = [("ok" if one.ok else "MISSING", one.name, one.detail) for one in findings]
-    return text_table(("", "part", "finding"), rows)
+    return text_table(("", "part", "finding"), rows).rstrip()
 
 
 def escapes_json(table: EscapeTable) -> dict[str, Any]:

@@ -48,6 +48,10 @@ class Surroundings(Protocol):
         """Send SIGKILL to every process of the execution."""
         ...
 
+    def files_bytes(self) -> int:
+        """Memory that files of the work area hold."""
+        ...
+
 
 class Jail:
     """The inside of namespaces: this is process 1, and `/box` is ours to mount on."""
@@ -71,6 +75,11 @@ class Jail:
     def processes(self) -> list[int]:
         """Everybody in our process namespace but ourselves."""
         return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+    def files_bytes(self) -> int:
+        """What is used of the work area, which lies in memory."""
+        usage = os.statvfs(self.work)
+        return (usage.f_blocks - usage.f_bfree) * usage.f_frsize
 
     def kill_all(self) -> None:
         """As process 1 of a namespace: -1 is everybody in it but ourselves."""
@@ -101,7 +110,7 @@ class Agent:
     def __init__(self, control: int, counters: dict[str, int], surroundings: Surroundings) -> None:
         self._control = control
         self._around = surroundings
-        self._meters = Meters(counters, surroundings.processes, surroundings.work)
+        self._meters = Meters(counters, surroundings.processes, surroundings.files_bytes)
         self._grouped = any(name.startswith("memory.") for name in counters)
         self._readers = {name: Reader() for name in _STREAMS}
 

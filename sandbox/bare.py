@@ -33,6 +33,10 @@ class Bare:
         """Every descendant of the agent, which adopts those whose parents have ended."""
         return descendants(os.getpid())
 
+    def files_bytes(self) -> int:
+        """Its files lie on a disk."""
+        return 0
+
     def kill_all(self) -> None:
         """Send SIGKILL to every descendant."""
         for pid in self.processes():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +12,12 @@ _PREFIX = "provender"
 _V1_CONTROLLERS = ("memory", "cpuacct", "pids")
 
 
-def make(index: int) -> tuple[str, ...]:
+def make() -> tuple[str, ...]:
     """Directories of new groups for one slot, as far as this process may make any; empty where it may not.
 
     The name holds our process id and start time, so that a later run can tell whether its maker still lives.
     """
-    name = f"{_PREFIX}-{os.getpid()}-{_start_time(os.getpid())}-{index}"
+    name = f"{_PREFIX}-{os.getpid()}-{_start_time(os.getpid())}-{secrets.token_hex(4)}"
     made = []
     for parent in parents():
         directory = parent / name

@@ -51,7 +51,6 @@ def main(header: dict[str, Any], place: Place) -> NoReturn:
     _make_work(header, place.work, source, dict(zip(frame["files"], blobs[3:], strict=True)))
     os.write(_PROGRESS, b"r")
     if header["argv"]:
-        os.set_inheritable(_PROGRESS, False)
         _become(header["argv"])
     program.main(program.Job(header["mode"], source, bytes(extra), header["filename"], CHANNEL, _PROGRESS))
 
@@ -124,8 +123,11 @@ def _make_work(header: dict[str, Any], work: str, source: bytes, files: dict[str
 
 
 def _become(argv: list[str]) -> NoReturn:
+    """Start another program image; that it could not be found is said on the progress pipe, which it closes."""
+    os.write(_PROGRESS, b".")
+    os.set_inheritable(_PROGRESS, False)
     try:
         os.execvpe(argv[0], argv, dict(os.environ))
     except OSError as error:
-        os.write(_PROGRESS, f"x{error.errno}".encode())
+        os.write(_PROGRESS, f"x{error.strerror}".encode())
         os._exit(127)

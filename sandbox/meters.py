@@ -17,10 +17,10 @@ _V2_CPU, _V1_CPU = "cpu.stat", "cpuacct.usage"
 class Meters:
     """CPU time, memory and process limits of the execution that runs now."""
 
-    def __init__(self, counters: dict[str, int], processes: Callable[[], list[int]], work: str) -> None:
+    def __init__(self, counters: dict[str, int], processes: Callable[[], list[int]], files: Callable[[], int]) -> None:
         self._counters = counters
         self._processes = processes
-        self._work = work
+        self._files = files
         self._set: dict[str, int] = {}
         self._cpu0 = self._children0 = 0.0
         self._kills0 = self._usage0 = 0
@@ -61,7 +61,7 @@ class Meters:
         if self._grouped_memory():
             return self._kills() > self._kills0
         held = sum(max(0, _own_bytes(pid) - self._inherited) for pid in self._processes())
-        self._highest = max(self._highest, held + _disk_bytes(self._work))
+        self._highest = max(self._highest, held + self._files())
         return self._highest > memory_bytes
 
     def peak_bytes(self) -> int | None:
@@ -133,8 +133,3 @@ def _own_bytes(pid: int | str) -> int:
         lines = dict(line.split(b":", 1) for line in file.read().splitlines())
         return sum(int(lines[key].split()[0]) << 10 for key in (b"RssAnon", b"RssShmem") if key in lines)
     return 0
-
-
-def _disk_bytes(work: str) -> int:
-    usage = os.statvfs(work)
-    return (usage.f_blocks - usage.f_bfree) * usage.f_frsize

@@ -131,7 +131,7 @@ class NamespaceBackend:
         """Start one jail. Raises SandboxUnavailable."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        groups = cgroups.make(index)
+        groups = cgroups.make()
         config = {
             "control": theirs.fileno(), "life": 0, "first_uid": _first_uid(index), "read_only": self._read_only,
             "cgroups": groups, "bare_work": None if self._isolated else new_work_directory(),

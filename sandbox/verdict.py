@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sandbox.backend import Reply, SlotFailed
 from sandbox.reports import calls_report, stdio_report
 from sandbox.source_reports import source_report
-from sandbox.types import Calls, Execution, Request, Status, Stdio, TestReport, TestSource
+from sandbox.types import Calls, Execution, Request, Status, Stdio, TestReport, TestSource, ToolchainMissing
 
 _MEMORY_TEXTS = ("MemoryError", "OSError: [Errno 12]", "std::bad_alloc", "  what():  std::bad_alloc")
 
@@ -24,8 +24,14 @@ class _End:
 
 
 def judge(request: Request, reply: Reply, backend: str) -> Execution:
-    """The execution as the caller sees it. Raises SlotFailed where the reply makes no sense."""
+    """The execution as the caller sees it.
+
+    Raises SlotFailed where the reply makes no sense, ToolchainMissing where what runs the program could not be started.
+    """
     header = reply.header
+    _, failed, reason = header["progress"].partition("x")
+    if failed:
+        raise ToolchainMissing(f"{request.language}: {reason}")
     tests = _tests(request, reply)
     end = _end(request, reply)
     status, detail = _status(request, reply, end)

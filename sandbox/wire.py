@@ -33,7 +33,7 @@ def unpack(head: bytes | bytearray, body: memoryview) -> tuple[dict[str, Any], l
     """Header and blobs of one frame; the blobs are views of `body`."""
     try:
         header = json.loads(head)
-        sizes = header["sizes"]
+        sizes = list(header["sizes"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WireError(f"unreadable header: {error}") from error
     if not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) != len(body):

@@ -1,0 +1,227 @@
+"""The pool: retries on fresh slots, the circuit breaker, refused requests, and what opening refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from sandbox import open_sandbox, opening, probe
+from sandbox.backend import Reply, SlotFailed
+from sandbox.languages import LANGUAGES, Language, Proof
+from sandbox.pool import SlotPool
+from sandbox.types import (
+    Limits,
+    Request,
+    Sandbox,
+    SandboxError,
+    SandboxUnavailable,
+    Status,
+    Stdio,
+    ToolchainMissing,
+)
+
+HELLO = Request("python", "print('hello')")
+GOOD = {
+    "error": "", "broken": False, "verdict": None, "progress": "r.", "program": 0, "driver": None, "cpu_s": 0.1,
+    "wall_s": 0.1, "delay_s": 0.0, "peak_bytes": None, "killed": 0,
+}  # fmt: skip
+
+
+class ScriptedBackend:
+    """A backend whose slots answer, or fail, as a script says."""
+
+    name = "scripted"
+
+    def __init__(self, script: Sequence[dict[str, object] | Exception], unavailable: bool = False) -> None:
+        self.script = list(script)
+        self.unavailable = unavailable
+        self.started = 0
+        self.killed = 0
+        self.running = 0
+        self.most_running = 0
+
+    async def start(self, index: int) -> ScriptedBackend:
+        if self.unavailable:
+            raise SandboxUnavailable("not here")
+        self.started += 1
+        return self
+
+    async def execute(self, frames: Sequence[bytes], deadline_s: float) -> Reply:
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        await asyncio.sleep(0)
+        self.running -= 1
+        step = self.script.pop(0) if self.script else GOOD
+        if isinstance(step, Exception):
+            raise step
+        return Reply({**GOOD, **step}, b"hello\n", b"", b"")
+
+    async def close(self) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        self.killed += 1
+
+
+async def test_a_failed_slot_is_replaced_and_the_program_tried_again() -> None:
+    backend = ScriptedBackend([SlotFailed("gone"), SlotFailed("gone")])
+    pool = SlotPool(backend, slots=1)
+    assert (await pool.run(HELLO)).status is Status.OK
+    assert (backend.started, backend.killed) == (3, 2)
+
+
+async def test_three_failures_are_an_error_and_never_a_verdict() -> None:
+    pool = SlotPool(ScriptedBackend([SlotFailed("gone")] * 3), slots=1)
+    with pytest.raises(SandboxError, match="3 times: gone"):
+        await pool.run(HELLO)
+    assert (await pool.run(HELLO)).status is Status.OK
+
+
+async def test_the_circuit_opens_after_three_errors_without_a_success_between() -> None:
+    pool = SlotPool(ScriptedBackend([SlotFailed("x")] * 6 + [{}] + [SlotFailed("x")] * 9), slots=1)
+    for expected in ("error", "error", "ok", "error", "error", "error"):
+        if expected == "ok":
+            assert (await pool.run(HELLO)).status is Status.OK
+        else:
+            with pytest.raises(SandboxError) as caught:
+                await pool.run(HELLO)
+            assert not isinstance(caught.value, SandboxUnavailable)
+    with pytest.raises(SandboxUnavailable):
+        await pool.run(HELLO)
+
+
+async def test_a_first_start_that_fails_is_not_retried() -> None:
+    with pytest.raises(SandboxUnavailable, match="not here"):
+        await SlotPool(ScriptedBackend([], unavailable=True), slots=1).run(HELLO)
+
+
+async def test_a_later_start_that_fails_is_retried() -> None:
+    backend = ScriptedBackend([{}, {"broken": True}])
+    pool = SlotPool(backend, slots=1)
+    await pool.run(HELLO)
+    await pool.run(HELLO)
+    backend.unavailable = True
+    with pytest.raises(SandboxError) as caught:
+        await pool.run(HELLO)
+    assert not isinstance(caught.value, SandboxUnavailable)
+
+
+async def test_a_slot_that_calls_itself_broken_is_replaced_but_its_answer_stands() -> None:
+    backend = ScriptedBackend([{"broken": True}])
+    pool = SlotPool(backend, slots=1)
+    for _ in range(2):
+        assert (await pool.run(HELLO)).status is Status.OK
+    assert backend.started == 2
+
+
+async def test_a_wall_timeout_that_waited_for_a_core_is_tried_once_more_alone() -> None:
+    late = {"verdict": "timeout_wall", "program": 9, "delay_s": 30.0}
+    backend = ScriptedBackend([late, *[{}] * 5])
+    pool = SlotPool(backend, slots=2)
+    executions = await asyncio.gather(*(pool.run(HELLO) for _ in range(4)))
+    assert {execution.status for execution in executions} == {Status.OK}
+    backend.script = [late, late]
+    assert (await pool.run(HELLO)).status is Status.TIMEOUT_WALL
+    backend.script = [{**late, "delay_s": 0.1}]
+    assert (await pool.run(HELLO)).status is Status.TIMEOUT_WALL
+    assert backend.script == []
+
+
+async def test_no_more_run_at_once_than_there_are_slots() -> None:
+    backend = ScriptedBackend([])
+    pool = SlotPool(backend, slots=3)
+    await asyncio.gather(*(pool.run(HELLO) for _ in range(20)))
+    assert (backend.most_running, backend.started) == (3, 3)
+
+
+async def test_a_closed_sandbox_runs_nothing() -> None:
+    pool = SlotPool(ScriptedBackend([]), slots=1)
+    await pool.run(HELLO)
+    await pool.aclose()
+    with pytest.raises(SandboxUnavailable):
+        await pool.run(HELLO)
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", "", ".", "a\0b", "x" * 300, "solution.py"])
+async def test_file_names_that_lead_elsewhere_are_rejected_before_anything_runs(name: str) -> None:
+    backend = ScriptedBackend([])
+    execution = await SlotPool(backend, slots=1).run(Request("python", "", files={name: b""}))
+    assert (execution.status, backend.started) == (Status.REJECTED, 0)
+
+
+async def test_files_that_do_not_fit_are_rejected() -> None:
+    pool = SlotPool(ScriptedBackend([]), slots=1)
+    limits = Limits(disk_bytes=1000)
+    assert (await pool.run(Request("python", "", files={"a": bytes(2000)}, limits=limits))).status is Status.REJECTED
+    assert (await pool.run(Request("python", "#" * 2000, limits=limits))).status is Status.REJECTED
+
+
+async def test_an_unknown_language_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(SandboxError, match="python"):
+        await SlotPool(ScriptedBackend([]), slots=1).run(Request("cobol", ""))
+
+
+def test_opening_refuses_what_does_not_isolate(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SandboxUnavailable, match="no such sandbox backend"):
+        open_sandbox("chroot")
+    with pytest.raises(SandboxUnavailable, match="unsafe_no_isolation"):
+        open_sandbox("none")
+    monkeypatch.setattr(opening.platform, "release", lambda: "4.18.0-1.el8")
+    with pytest.raises(SandboxUnavailable, match=r"Linux 5\.14"):
+        open_sandbox()
+    assert open_sandbox(unsafe_no_isolation=True).backend == "none"
+
+
+async def test_probe_really_runs_a_program() -> None:
+    findings = {finding.name: finding for finding in await probe()}
+    assert findings["namespaces"].ok and findings["platform"].ok, findings
+    assert set(findings) == {"platform", "namespaces", "memory limit"}
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_probe_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.namespaces._BOOT", "raise SystemExit('unshare: Operation not permitted')")
+    findings = {finding.name: finding for finding in await probe()}
+    assert not findings["namespaces"].ok
+    assert "user namespaces" in findings["namespaces"].remedy
+
+
+async def test_without_isolation_programs_still_meet_their_limits_and_leave_no_process() -> None:
+    pool = open_sandbox("none", slots=1, unsafe_no_isolation=True)
+    for proof in LANGUAGES["python"].self_test:
+        assert (await pool.run(proof.request)).status == proof.status
+    source = "import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\nprint('left')"
+    assert (await pool.run(Request("python", source))).stdout == "left\n"
+    looping = await pool.run(Request("python", "while True: pass", limits=Limits(cpu_s=0.3)))
+    assert (looping.status, looping.backend) == (Status.TIMEOUT_CPU, "none")
+    await pool.aclose()
+
+
+@pytest.mark.parametrize("language", LANGUAGES.values(), ids=list(LANGUAGES))
+@pytest.mark.asyncio(loop_scope="session")
+async def test_every_language_proves_itself(sandbox: Sandbox, language: Language) -> None:
+    assert language.self_test
+    for proof in language.self_test:
+        execution = await sandbox.run(proof.request)
+        assert execution.status == proof.status, execution
+        if proof.passed is not None:
+            assert execution.tests is not None and execution.tests.passed is proof.passed, execution
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_language_may_start_a_program_image_of_its_own(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Language("sh", "main.sh", (Proof(Request("sh", ""), Status.OK),), run=("/bin/sh", "main.sh"))
+    monkeypatch.setitem(LANGUAGES, "sh", shell)
+    monkeypatch.setitem(LANGUAGES, "nothing", Language("nothing", "x", (), run=("no-such-compiler", "x")))
+    done = await sandbox.run(Request("sh", "read x; echo $((x + 1))\n", tests=Stdio("41\n", "42\n")))
+    assert done.tests is not None and done.tests.passed and done.status is Status.OK
+    failed = await sandbox.run(Request("sh", "echo $$; ls -d /root/.ssh; exit 3"))
+    assert (failed.status, failed.exit_code) == (Status.NONZERO, 3)
+    assert (await sandbox.run(Request("sh", "kill -9 $$"))).status is Status.SIGNAL
+    assert (await sandbox.run(Request("sh", "while :; do :; done", limits=Limits(cpu_s=0.3)))).status == "timeout_cpu"
+    with pytest.raises(ToolchainMissing, match="nothing: No such file"):
+        await sandbox.run(Request("nothing", ""))
