@@ -38,6 +38,7 @@ ROOT_SIZE = "size=1m,nr_inodes=512,mode=0755"
 class JailConfig:
     """What the host tells the supervisor; travels as JSON in its arguments."""
 
+    host: int  # process id of the host
     control: int  # descriptor of the socket to the host
     life: int  # descriptor that closes with the host
     first_uid: int | None  # first of three unused host ids; None: map the caller's own id
@@ -51,6 +52,10 @@ def main(config_text: str) -> NoReturn:
     raw: dict[str, Any] = json.loads(config_text)
     config = JailConfig(**{**raw, "read_only": tuple(raw["read_only"]), "cgroups": tuple(raw["cgroups"])})
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    # Beside the lifeline, which a process forked from the host may hold open after the host's end.
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != config.host:
+        os._exit(1)
     go_read, go_write = os.pipe()
     map_read, map_write = os.pipe()
     pid_read, pid_write = os.pipe()
@@ -71,9 +76,13 @@ def _supervise(config: JailConfig, builder: int, pid_read: int, go_write: int) -
     if status == 0 and first:
         pidfd = os.pidfd_open(first)
         os.write(go_write, b"g")  # only now is the supervisor its parent, so that the death signal means us
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        signal.set_wakeup_fd(wake_write)
+        signal.signal(signal.SIGTERM, lambda *_: None)
         poll = select.poll()
-        poll.register(config.life, select.POLLIN)
-        poll.register(pidfd, select.POLLIN)
+        for fd in (config.life, pidfd, wake_read):
+            poll.register(fd, select.POLLIN)
         poll.poll()
         with contextlib.suppress(ProcessLookupError):
             os.kill(first, signal.SIGKILL)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,6 +15,11 @@ from sandbox.wire import pack
 
 _REPORT_BYTES = 8 << 20
 _MAX_FRAME = 128 << 20
+_PAGE = 4096
+_LEAST = {
+    "cpu_s": 0.001, "memory_bytes": 1 << 20, "pids": 1, "disk_bytes": 1 << 16, "inodes": 16, "file_bytes": 1 << 12,
+    "open_files": 16, "output_bytes": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +78,28 @@ def _calls(request: Request) -> bytes:
 
 def _refusal(request: Request, language: Language) -> str:
     """Why a request cannot be run at all; "" where it can."""
-    for name in request.files:
-        path = PurePosixPath(name)
-        inside = path.parts and not path.is_absolute() and ".." not in path.parts and "\0" not in name
-        if not inside or len(name.encode("utf-8", "surrogatepass")) > 255 or str(path) == language.filename:
-            return f"file name {name!r} is not one of a file beside the program"
-    size = len(request.source) + sum(len(data) for data in request.files.values())
-    if size > min(request.limits.disk_bytes, request.limits.memory_bytes, _MAX_FRAME):
-        return "the program and its files do not fit the disk limit"
-    if len(request.files) >= request.limits.inodes or len(request.stdin) > request.limits.memory_bytes:
-        return "the program's files or input do not fit its limits"
+    limits = request.limits
+    small = [name for name, least in _LEAST.items() if not least <= getattr(limits, name) < math.inf]
+    if small or not 0 < limits.wall_limit_s < math.inf:
+        return f"limits under which nothing runs: {', '.join(small) or 'wall_s'}"
+    bad = [name for name in request.files if not _is_plain(name, language)]
+    bad += [name for name in request.files for parent in PurePosixPath(name).parents if str(parent) in request.files]
+    if bad:
+        return f"not the name of a file beside the program: {bad[0]!r}"
+    sizes = [len(_encoded(request.source)), *map(len, request.files.values())]
+    needed = sum(size // _PAGE * _PAGE + _PAGE for size in sizes)
+    if needed > min(limits.disk_bytes, limits.memory_bytes, _MAX_FRAME) or max(sizes) > limits.file_bytes:
+        return "the program and its files do not fit the limits"
+    if 4 * len(sizes) > limits.inodes or len(request.stdin) > min(limits.memory_bytes, limits.file_bytes):
+        return "the program's files or its input do not fit the limits"
     return ""
+
+
+def _is_plain(name: str, language: Language) -> bool:
+    path = PurePosixPath(name)
+    try:
+        short = len(os.fsencode(name)) <= 255
+    except UnicodeEncodeError:
+        return False
+    inside = bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    return short and inside and str(path) == name != language.filename

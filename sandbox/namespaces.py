@@ -38,7 +38,7 @@ from sandbox.bare import new_work_directory
 from sandbox.types import SandboxError, SandboxUnavailable
 from sandbox.wire import WireError, sizes_of, unpack
 
-_START_S = 30.0
+_START_S, _END_S = 30.0, 5.0
 _UID_BASE, _UID_STEP = 0x70000000, 4  # ids far above any account; unused by anything on the host
 _MAX_BODY = 256 << 20
 _BOOT = (
@@ -88,11 +88,20 @@ class NamespaceSlot:
     async def close(self) -> None:
         """End the jail and wait for its supervisor."""
         self.kill()
-        await asyncio.to_thread(self._process.wait)
+        await asyncio.to_thread(self._reap)
+        self._control.close()
+
+    def _reap(self) -> None:
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:  # the kernel kills the agent with it, and everything below
+            self._process.kill()
+            self._process.wait()
 
     def kill(self) -> None:
         """Close the lifeline: the supervisor kills the agent, the kernel everything below it."""
-        self._control.close()
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # not closed: somebody may be waiting on it in the event loop
         if self._process.stdin:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -134,7 +143,7 @@ class NamespaceBackend:
         groups = cgroups.make()
         config = {
             "control": theirs.fileno(), "life": 0, "first_uid": _first_uid(index), "read_only": self._read_only,
-            "cgroups": groups, "bare_work": None if self._isolated else new_work_directory(),
+            "cgroups": groups, "host": os.getpid(), "bare_work": None if self._isolated else new_work_directory(),
         }  # fmt: skip
         boot = json.dumps({"path": str(Path(__file__).parent), "config": json.dumps(config)})
         complaints = tempfile.TemporaryFile()  # noqa: SIM115 - kept until the agent is ready

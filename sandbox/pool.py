@@ -30,6 +30,7 @@ class SlotPool:
         for index in reversed(range(self._size)):
             self._free.put_nowait(index)
         self._slots: dict[int, Slot] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._used: dict[int, int] = {}
         self._alone = asyncio.Lock()
         self._started = 0
@@ -57,7 +58,7 @@ class SlotPool:
         """End every slot. What still runs ends with SandboxUnavailable."""
         self._closed = True
         slots, self._slots = list(self._slots.values()), {}
-        await asyncio.gather(*(slot.close() for slot in slots))
+        await asyncio.gather(*(slot.close() for slot in slots), *self._closing)
         atexit.unregister(self._kill_all)
 
     def _kill_all(self) -> None:
@@ -118,6 +119,9 @@ class SlotPool:
         slot = self._slots.pop(index, None)
         if slot is not None:
             slot.kill()
+            task = asyncio.get_running_loop().create_task(slot.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     @asynccontextmanager
     async def _every_slot(self) -> AsyncIterator[None]:

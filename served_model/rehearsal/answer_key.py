@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 from served_model.rehearsal.asking import Ask
@@ -14,10 +16,15 @@ class AnswerKeyError(Exception):
 
 
 class AnswerKey:
-    """An append-only file; opening it raises OSError. Several servers may share it: each line is a single write."""
+    """An append-only file of one server at a time; opening it raises OSError.
+
+    Half a line, which a full disk or a lost machine leaves, is cut off: its answer was never sent.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
+        if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+            os.truncate(path, _whole_lines(path))
 
     def note_reply(self, key: str, ask: Ask, played: Played) -> None:
         """Note what is wrong with a reply, or that nothing is. Raises AnswerKeyError."""
@@ -50,4 +57,10 @@ class AnswerKey:
         except OSError as error:
             raise AnswerKeyError(f"the answer key cannot be written: {error}") from error
         if written != len(data):
-            raise AnswerKeyError("the answer key holds half a line: the disk is full")
+            os.ftruncate(self._file.fileno(), os.fstat(self._file.fileno()).st_size - written)
+            raise AnswerKeyError("the answer key takes only half a line: the disk is full")
+
+
+def _whole_lines(path: Path) -> int:
+    """Bytes up to and with the last end of line."""
+    return path.read_bytes().rfind(b"\n") + 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sandbox.types import Limits, Status
 
-SHORT = Limits(cpu_s=0.5, wall_s=2.0, memory_bytes=96 << 20, disk_bytes=16 << 20, pids=16)
+SHORT = Limits(cpu_s=0.4, wall_s=1.2, memory_bytes=96 << 20, disk_bytes=16 << 20, pids=16)
 OK, NONZERO, SIGNAL = Status.OK, Status.NONZERO, Status.SIGNAL
 CPU, WALL, MEMORY, OUTPUT = Status.TIMEOUT_CPU, Status.TIMEOUT_WALL, Status.MEMORY, Status.OUTPUT
 

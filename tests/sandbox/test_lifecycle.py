@@ -18,7 +18,7 @@ import pytest
 
 from sandbox import cgroups, open_sandbox
 from sandbox.bare import descendants
-from sandbox.types import Limits, Request, Status
+from sandbox.types import Limits, Request, SandboxUnavailable, Status
 from tests.sandbox.hostile_programs import HOSTILE, WALL
 
 REPOSITORY = Path(__file__).parents[2]
@@ -107,6 +107,25 @@ def test_nothing_is_left_when_the_runner_is_killed(runner: subprocess.Popen[str]
     assert mounts() == before
 
 
+def test_a_process_forked_from_the_runner_does_not_keep_the_jails_alive() -> None:
+    forking = RUNNER.replace(
+        'print("ready", flush=True)',
+        "child = os.fork()\n    if child == 0:\n        import time\n        time.sleep(300)\n    print(child, flush=True)",
+    )
+    runner = subprocess.Popen(
+        [sys.executable, "-c", forking], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, start_new_session=True
+    )
+    assert runner.stdout is not None
+    forked = int(runner.stdout.readline())
+    pids = settled_descendants(runner, at_least=8)
+    runner.kill()
+    runner.wait()
+    left, _ = await_gone([pid for pid in pids if pid != forked], set())
+    assert is_alive(forked)
+    os.kill(forked, signal.SIGKILL)
+    assert left == []
+
+
 @pytest.mark.heavy
 def test_nothing_is_left_after_ten_kills_at_odd_moments() -> None:
     pids: list[int] = []
@@ -152,6 +171,15 @@ async def test_a_cancelled_run_does_not_hurt_the_next_one() -> None:
                 await pool.run(Request("python", "while True: pass"))
         assert (await pool.run(Request("python", "print(1)"))).stdout == "1\n"
     await pool.aclose()
+
+
+async def test_closing_ends_what_still_runs() -> None:
+    pool = open_sandbox(slots=1)
+    runs = [asyncio.ensure_future(pool.run(Request("python", "while True: pass"))) for _ in range(3)]
+    await asyncio.sleep(0.4)
+    await pool.aclose()
+    answers = await asyncio.gather(*runs, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {SandboxUnavailable}
 
 
 async def test_many_callers_share_few_slots_and_waiting_is_not_on_the_clock() -> None:

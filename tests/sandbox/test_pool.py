@@ -144,7 +144,9 @@ async def test_a_closed_sandbox_runs_nothing() -> None:
         await pool.run(HELLO)
 
 
-@pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", "", ".", "a\0b", "x" * 300, "solution.py"])
+@pytest.mark.parametrize(
+    "name", ["/etc/x", "../x", "a/../../x", "", ".", "a\0b", "x" * 300, "solution.py", "a/", "./a", "\ud800"]
+)
 async def test_file_names_that_lead_elsewhere_are_rejected_before_anything_runs(name: str) -> None:
     backend = ScriptedBackend([])
     execution = await SlotPool(backend, slots=1).run(Request("python", "", files={name: b""}))
@@ -153,9 +155,36 @@ async def test_file_names_that_lead_elsewhere_are_rejected_before_anything_runs(
 
 async def test_files_that_do_not_fit_are_rejected() -> None:
     pool = SlotPool(ScriptedBackend([]), slots=1)
-    limits = Limits(disk_bytes=1000)
-    assert (await pool.run(Request("python", "", files={"a": bytes(2000)}, limits=limits))).status is Status.REJECTED
-    assert (await pool.run(Request("python", "#" * 2000, limits=limits))).status is Status.REJECTED
+    limits = Limits(disk_bytes=100_000)
+    assert (await pool.run(Request("python", "", files={"a": bytes(200_000)}, limits=limits))).status is Status.REJECTED
+    assert (await pool.run(Request("python", "#" * 200_000, limits=limits))).status is Status.REJECTED
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(cpu_s=0), Limits(cpu_s=-1), Limits(cpu_s=float("nan")), Limits(cpu_s=float("inf")), Limits(wall_s=0),
+        Limits(pids=0), Limits(open_files=3), Limits(disk_bytes=0), Limits(file_bytes=1), Limits(memory_bytes=1),
+    ],
+)  # fmt: skip
+async def test_limits_under_which_nothing_runs_are_rejected(limits: Limits) -> None:
+    backend = ScriptedBackend([])
+    execution = await SlotPool(backend, slots=1).run(Request("python", "pass", limits=limits))
+    assert (execution.status, backend.started) == (Status.REJECTED, 0)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_least_limits_run_something(sandbox: Sandbox) -> None:
+    least = Limits(
+        cpu_s=1, memory_bytes=1 << 20, pids=1, disk_bytes=1 << 16, inodes=16, file_bytes=1 << 12, open_files=16
+    )
+    execution = await sandbox.run(Request("python", "print(1)", limits=least, files={"a/b": b"x", "c": b"y"}))
+    assert (execution.status, execution.stdout) == (Status.OK, "1\n"), execution
+
+
+async def test_a_file_that_is_also_a_directory_is_rejected() -> None:
+    request = Request("python", "pass", files={"a": b"", "a/b": b""})
+    assert (await SlotPool(ScriptedBackend([]), slots=1).run(request)).status is Status.REJECTED
 
 
 async def test_an_unknown_language_is_an_error_that_names_the_known_ones() -> None:

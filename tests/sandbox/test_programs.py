@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -198,21 +199,22 @@ async def test_whole_output_is_compared(sandbox: Sandbox, source: str, expected:
 async def test_humanevalpack_python(sandbox: Sandbox, shared_data: Path, kind: str, form: str) -> None:
     """All 82 right programs pass, all 82 wrong ones fail; those that run forever are named so."""
     lines = (shared_data / "code" / "humanevalpack_python.jsonl").read_text().splitlines()
-    statuses: list[str] = []
+    requests, limits = {}, Limits(cpu_s=1.0)
     for row in map(json.loads, lines):
-        program, limits = row["prompt"] + row[f"{kind}_solution"], Limits(cpu_s=1.5)
+        program = row["prompt"] + row[f"{kind}_solution"]
         if form == "script":
-            execution = await sandbox.run(Request("python", f"{program}\n{row['test']}", limits=limits))
-            passed = execution.status is Status.OK
+            requests[row["task_id"]] = Request("python", f"{program}\n{row['test']}", limits=limits)
         else:
-            execution = await sandbox.run(Request("python", program, tests=TestSource(row["test"]), limits=limits))
-            passed = execution.tests is not None and execution.tests.passed
-            assert execution.tests is None or execution.tests.trust == "outside"
-        assert passed is (kind == "canonical"), (row["task_id"], execution)
-        statuses.append(execution.status)
+            requests[row["task_id"]] = Request("python", program, tests=TestSource(row["test"]), limits=limits)
+    executions = await asyncio.gather(*map(sandbox.run, requests.values()))
+    for name, execution in zip(requests, executions, strict=True):
+        passed = execution.status is Status.OK if execution.tests is None else execution.tests.passed
+        assert passed is (kind == "canonical"), (name, execution)
+        assert execution.tests is None or execution.tests.trust == "outside"
+    statuses = [execution.status for execution in executions]
     assert len(statuses) == 82
     if kind == "buggy":
-        assert (statuses.count("timeout_cpu"), statuses.count("nonzero")) == (3, 79)
+        assert (statuses.count(Status.TIMEOUT_CPU), statuses.count(Status.NONZERO)) == (3, 79)
 
 
 def test_this_is_the_interpreter_that_runs_programs() -> None:
