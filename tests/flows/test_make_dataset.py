@@ -1,0 +1,117 @@
+"""The main job as a Prefect flow: states and tasks in a real server, targets met exactly, recipes from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+from flows.config import RunConfig, validate_config
+from flows.errors import ConfigError, UserError
+from flows.make_dataset import make_dataset, run
+from flows.rehearse import write_knowledge
+from flows.run_folder import RunFolder
+from served_model.rehearsal.launch import RehearsalServer
+
+OUTSIDE = '''
+from generators.math.solve import SolveSettings, propose
+from generators.recipe import Recipe
+
+MINE = Recipe("mine/solve", seeds="questions", settings=SolveSettings, propose=propose)
+'''
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("rehearsal")
+    write_knowledge(folder / "knowledge.jsonl")
+    with RehearsalServer(seed=1, fault_rate=0.3, wire_fault_rate=0.0, knowledge=folder / "knowledge.jsonl") as base_url:
+        yield base_url
+
+
+def config(url: str, recipes: list[dict[str, Any]], **more: Any) -> RunConfig:
+    models = {"default": {"base_url": url, "name": "rehearsal"}}
+    return validate_config({"name": "flow-test", "models": models, "recipes": recipes} | more, "test")
+
+
+@pytest.mark.usefixtures("prefect_server")
+async def test_the_flow_says_what_happened_and_has_one_task_per_shard(url: str, tmp_path: Path) -> None:
+    settings = config(url, [{"use": "math/solve", "seeds": 20}], shard_size=8)
+    state = await make_dataset(settings, str(tmp_path), return_state=True)
+    assert state.is_completed()
+    assert "accepted" in (state.message or "")
+    assert "00-math-solve" in (state.message or "")
+    assert state.state_details.flow_run_id is not None
+    async with get_client() as client:
+        flow_run = await client.read_flow_run(state.state_details.flow_run_id)
+        tasks = await client.read_task_runs()
+        artifacts = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["yield-table"]))
+        )
+    assert flow_run.name == "flow-test"
+    names = sorted(task.name for task in tasks if task.flow_run_id == flow_run.id)
+    assert names == [f"00-math-solve-{shard:05d}" for shard in range(3)]
+    assert any("math/solve" in str(artifact.data) for artifact in artifacts)
+
+
+async def test_exactly_the_target_in_seed_order_and_more_when_it_is_raised(url: str, tmp_path: Path) -> None:
+    made = await run(config(url, [{"use": "math/solve", "target": 10}]), str(tmp_path))
+    assert made.accepted == {"00-math-solve": 10}
+    assert made.ended == {"00-math-solve": "target"}
+    ten = pq.read_table(tmp_path / "dataset" / "sft").column("id").to_pylist()
+    files = {path.name: path.read_bytes() for path in RunFolder(tmp_path).shards()}
+    more = await run(config(url, [{"use": "math/solve", "target": 60}]), str(tmp_path))
+    assert more.accepted == {"00-math-solve": 60}
+    sixty = pq.read_table(tmp_path / "dataset" / "sft").column("id").to_pylist()
+    assert sixty[:10] == ten
+    for name, data in files.items():
+        assert (tmp_path / "shards" / name).read_bytes() == data
+
+
+async def test_a_budget_ends_the_run_with_a_valid_dataset(url: str, tmp_path: Path) -> None:
+    settings = config(url, [{"use": "math/solve"}], shard_size=8, lookahead=1, budget={"tokens": 1})
+    made = await run(settings, str(tmp_path))
+    assert made.ended == {"00-math-solve": "budget: tokens"}
+    assert len(RunFolder(tmp_path).shards()) == 1
+    assert pq.read_table(tmp_path / "dataset" / "sft").num_rows == made.total > 0
+    assert RunFolder(tmp_path).read_run()["ended"] == {"00-math-solve": "budget: tokens"}
+
+
+async def test_a_recipe_from_outside_the_tree(url: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OUTSIDE)
+    recipe = {"use": f"{tmp_path}/mine.py:MINE", "seeds": 5}
+    made = await run(config(url, [recipe]), str(tmp_path / "run"))
+    assert list(made.accepted) == ["00-mine-solve"]
+    assert made.total > 5
+    for wrong, part in ((":OTHER", "is not a Recipe"), (":__name__", "is not a Recipe")):
+        broken = config(url, [recipe | {"use": f"{tmp_path}/mine.py{wrong}"}])
+        with pytest.raises(ConfigError, match=part):
+            await run(broken, str(tmp_path / "broken"))
+    (tmp_path / "mine.py").write_text("import no_such_module")
+    with pytest.raises(ConfigError, match="cannot be imported"):
+        await run(config(url, [recipe]), str(tmp_path / "broken"))
+
+
+async def test_a_judge_that_is_broken_stops_the_run_before_the_shard_is_written(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from records.types import Outcome, Verdict
+    from verifiers import base, math_answer
+
+    async def unjudged(*_: object) -> Verdict:
+        return Verdict("math_answer", Outcome.UNJUDGED, "worker_died")
+
+    entry = base.Verifier(math_answer.MathAnswer, unjudged)
+    monkeypatch.setitem(__import__("verifiers").VERIFIERS, "math_answer", entry)
+    settings = config(url, [{"use": "math/solve", "seeds": 20}])
+    with pytest.raises(UserError, match="could not be judged"):
+        await run(settings, str(tmp_path))
+    assert not RunFolder(tmp_path).shards()
+    monkeypatch.undo()
+    made = await run(settings, str(tmp_path))  # the replies are kept, so the rerun only judges
+    assert made.total > 20
