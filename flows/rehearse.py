@@ -74,7 +74,9 @@ def config_for(seeds: int, settings: RehearsalSettings, base_url: str) -> RunCon
     return RunConfig(
         name="rehearsal",
         seed=settings.seed,
-        models={"default": ModelSettings(base_url=[base_url], name=MODEL, max_in_flight=64, timeout_s=60, deadline_s=60)},
+        models={
+            "default": ModelSettings(base_url=[base_url], name=MODEL, max_in_flight=64, timeout_s=60, deadline_s=60)
+        },
         recipes=[RecipeChoice(use=name, seeds=seeds) for name in RECIPES],
         rehearsal=settings,
     )

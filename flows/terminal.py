@@ -79,7 +79,9 @@ def rehearsed_json(rehearsed: Rehearsed) -> dict[str, Any]:
 def rehearsed_text(rehearsed: Rehearsed) -> str:
     """The end of a rehearsal, for people."""
     note = "Rehearsal output: made by a test double with planted faults, not by a language model."
-    return "\n".join([published_text(rehearsed.published, rehearsed.out), "", render(rehearsed.escapes).rstrip(), "", note])
+    return "\n".join(
+        [published_text(rehearsed.published, rehearsed.out), "", render(rehearsed.escapes).rstrip(), "", note]
+    )
 
 
 def config_text(plan: RunPlan) -> str:

@@ -84,12 +84,16 @@ def test_every_module_says_what_it_is() -> None:
     assert not silent
 
 
-def test_only_one_place_catches_everything() -> None:
-    """Each broad except is a marked boundary where a defect of ours must become UNJUDGED; nobody adds one in passing."""
-    marked = [
+OUR_BOUNDARIES = {"verifiers/__init__.py", "flows/verify_dataset.py"}
+IN_THE_JAIL = ("sandbox/program.py", "sandbox/harness/")
+"""Code that runs a hostile program, where anything at all may be raised and becomes what is reported of it."""
+
+
+def test_only_marked_boundaries_catch_everything() -> None:
+    """A broad except is a boundary where a defect of ours must become UNJUDGED; nobody adds one in passing."""
+    marked = {
         str(path.relative_to(ROOT))
         for path in sources()
-        for line in path.read_text().splitlines()
-        if "noqa: BLE001" in line
-    ]
-    assert set(marked) <= {"verifiers/__init__.py", "flows/verify_dataset.py"}
+        if any("BLE001" in line for line in path.open(encoding="utf-8"))
+    }
+    assert {path for path in marked if not path.startswith(IN_THE_JAIL)} == OUR_BOUNDARIES

@@ -18,12 +18,12 @@ from flows.rehearse import write_knowledge
 from flows.run_folder import RunFolder
 from served_model.rehearsal.launch import RehearsalServer
 
-OUTSIDE = '''
+OUTSIDE = """
 from generators.math.solve import SolveSettings, propose
 from generators.recipe import Recipe
 
 MINE = Recipe("mine/solve", seeds="questions", settings=SolveSettings, propose=propose)
-'''
+"""
 
 
 @pytest.fixture(scope="module")
