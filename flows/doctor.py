@@ -14,7 +14,8 @@ import records
 import verifiers
 from flows.config import load_config
 from flows.endpoints import describe_endpoints
-from flows.plan import LEAST_FREE_BYTES, resolve
+from flows.plan import resolve
+from flows.preflight import LEAST_FREE_BYTES
 from sandbox import probe
 
 
@@ -63,7 +64,8 @@ def _packages() -> Finding:
 
 def _sandbox() -> Iterator[Finding]:
     for found in asyncio.run(probe()):
-        yield Finding(f"sandbox {found.name}", found.ok, found.detail)
+        remedy = f"; {found.remedy}" if found.remedy and not found.ok else ""
+        yield Finding(f"sandbox {found.name}", found.ok, found.detail + remedy)
 
 
 def _disk() -> Finding:

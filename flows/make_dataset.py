@@ -17,13 +17,13 @@ from audit.yield_table import render_markdown
 from flows import progress
 from flows.budget import Spending
 from flows.config import RunConfig
-from flows.endpoints import require_endpoints
 from flows.engine import prefect_api
 from flows.finish import publish
 from flows.loop import gather_or_cancel
 from flows.make_recipe import RecipeResult, RecipeScheduler
 from flows.make_shard import ShardJob, ShardSummary, make_shard
-from flows.plan import RecipePlan, RunPlan, preflight, resolve
+from flows.plan import RecipePlan, RunPlan, resolve
+from flows.preflight import preflight
 from flows.publish import Published, describe_run
 from flows.run_folder import RunFolder, fingerprint, locked, require_same_run
 from flows.seed_plan import shard_size
@@ -59,8 +59,7 @@ async def run(config: RunConfig, out: str | None) -> Published:
     folder = RunFolder(Path(out) if out else default_out(config, inputs))
     with locked(folder):
         earlier = require_same_run(folder, inputs)
-        preflight(plan, folder)
-        await require_endpoints(config)
+        await preflight(plan, folder)
         sizes = _shard_sizes(plan, earlier)
         description = describe_run(plan, inputs, folder) | {"shard_sizes": sizes}
         folder.write_run(description)
@@ -74,8 +73,7 @@ def check(config: RunConfig, out: Path) -> None:
     plan, folder = resolve(config), RunFolder(out)
     with locked(folder):
         require_same_run(folder, plan.inputs())
-        preflight(plan, folder)
-    asyncio.run(require_endpoints(config))
+        asyncio.run(preflight(plan, folder))
 
 
 def default_out(config: RunConfig, inputs: dict[str, Any]) -> Path:

@@ -1,13 +1,11 @@
-"""Resolves a config into what will be run, and refuses what cannot work before any model call is paid."""
+"""Resolves a config into what will be run: recipes, settings, and all that affects rows."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
 import re
-import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,19 +15,16 @@ from pydantic import ValidationError
 
 import corpus
 from corpus.errors import CorpusError
-from flows.config import RecipeChoice, RunConfig, api_key
+from flows.config import RecipeChoice, RunConfig
 from flows.config_errors import describe
 from flows.errors import ConfigError
 from flows.run_folder import RunFolder
-from flows.seed_plan import SeedPlan, first_item, shard_size
+from flows.seed_plan import SeedPlan
 from flows.version import VERSION
 from generators import RECIPES
 from generators.recipe import Recipe, Settings
 from records.schema import SCHEMA_VERSION
 from records.types import stable_hash
-
-LEAST_FREE_BYTES = 64 << 20
-"""Free disk space below which no run is started."""
 
 
 @dataclass(frozen=True)
@@ -144,27 +139,3 @@ def _hash_prompts(package: str) -> str:
         if file.name.endswith(".md"):
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def preflight(plan: RunPlan, folder: RunFolder) -> None:
-    """Refuse an empty corpus, a missing API key and a full disk. Raises ConfigError; costs no model call."""
-    for settings in plan.config.models.values():
-        api_key(settings)
-    for line in _corpus_faults(plan, folder):
-        raise ConfigError(line)
-    existing = next(parent for parent in (folder.root, *folder.root.resolve().parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if free < LEAST_FREE_BYTES:
-        raise ConfigError(
-            f"--out {folder.root}: {free >> 20} MiB free on that disk; a run needs {LEAST_FREE_BYTES >> 20}"
-        )
-
-
-def _corpus_faults(plan: RunPlan, folder: RunFolder) -> Iterator[str]:
-    for recipe in plan.recipes:
-        size = shard_size(recipe.choice.target, plan.config.shard_size, plan.config.lookahead)
-        try:
-            if first_item(recipe.seed_plan(plan.config, folder, size)) is None:
-                yield f"recipes ({recipe.choice.use}): the corpus {recipe.choice.corpus} holds nothing to read"
-        except CorpusError as error:
-            yield f"recipes ({recipe.choice.use}): {error}"

@@ -16,11 +16,12 @@ from prefect.states import Completed
 from audit.escapes import EscapeTable, render
 from audit.yield_table import render_markdown
 from corpus import questions
-from flows.config import ModelSettings, RecipeChoice, RehearsalSettings, RunConfig
+from flows.config import ModelSettings, RecipeChoice, RehearsalSettings, RunConfig, SandboxSettings
 from flows.engine import prefect_api
 from flows.escapes import escape_tables, read_escapes
 from flows.finish import report
 from flows.make_dataset import run, summary_line
+from flows.preflight import require_sandbox
 from flows.publish import Published
 from flows.run_folder import RunFolder
 from records.tables import write_text
@@ -90,6 +91,7 @@ def write_knowledge(path: Path) -> None:
 
 def start(seeds: int, settings: RehearsalSettings, out: Path) -> Rehearsed:
     """Run the flow from a program or the command line."""
+    asyncio.run(require_sandbox(SandboxSettings()))
     with prefect_api():
         result = asyncio.run(rehearse(seeds, settings, str(out)))
     assert isinstance(result, Rehearsed)

@@ -50,3 +50,4 @@ class Recipe:
     settings: type[Settings]
     propose: Callable[[Seed, Resources], Awaitable[list[Candidate]]]
     revise: Callable[[Sequence[Record], Resources], Awaitable[Candidate | None]] | None = None
+    sandbox: bool = False  # its checks run programs, so a run is refused where nothing can isolate them

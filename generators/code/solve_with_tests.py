@@ -196,4 +196,4 @@ def _metadata(resources: Resources, entry_point: str, attempt: int) -> dict[str,
     }
 
 
-RECIPE = Recipe(NAME, seeds="source_code", settings=SolveWithTests, propose=propose, revise=revise)
+RECIPE = Recipe(NAME, seeds="source_code", settings=SolveWithTests, propose=propose, revise=revise, sandbox=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from flows.rehearse import write_knowledge
 from served_model.rehearsal.launch import RehearsalServer
 
+ROOT = Path(__file__).resolve().parents[2]
 Provender = Callable[..., subprocess.CompletedProcess[str]]
 
 CONFIG = """
@@ -160,6 +162,23 @@ def test_show_config_can_be_used_again(provender: Provender, tmp_path: Path) -> 
     assert "min_agreement" in shown.stdout
     (tmp_path / "again.toml").write_text(shown.stdout)
     assert provender("make", tmp_path / "again.toml", "--show-config").stdout == shown.stdout
+
+
+def test_where_nothing_can_isolate_nothing_is_paid(prefect_home: Path, tmp_path: Path) -> None:
+    """In a user namespace that may not make another one, like a default container."""
+    command = f"echo 0 > /proc/sys/user/max_user_namespaces && exec {sys.executable} -m flows rehearse --out run"
+    result = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", command],
+        cwd=tmp_path,
+        env={**os.environ, "PREFECT_HOME": str(prefect_home), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.stderr.startswith(("unshare:", "sh:")):
+        pytest.skip("this machine does not let us make a user namespace")
+    assert_one_line(result, 1, "namespaces")
+    assert not (tmp_path / "run" / "journal").exists()
 
 
 def test_a_second_run_in_the_same_folder_is_refused(provender: Provender, tmp_path: Path) -> None:

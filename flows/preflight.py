@@ -1,0 +1,63 @@
+"""Refuses what cannot work before any model call is paid: each refusal is one line with a remedy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+from corpus.errors import CorpusError
+from flows.config import SandboxSettings, api_key
+from flows.endpoints import require_endpoints
+from flows.errors import ConfigError, UserError
+from flows.plan import RunPlan
+from flows.run_folder import RunFolder
+from flows.seed_plan import first_item, shard_size
+from sandbox import open_sandbox
+from sandbox.types import Request, Status
+
+LEAST_FREE_BYTES = 64 << 20
+"""Free disk space below which no run is started."""
+
+
+async def preflight(plan: RunPlan, folder: RunFolder) -> None:
+    """Refuse a missing key, an empty corpus, a full disk, no sandbox, no endpoint. Raises UserError, SandboxError."""
+    require_inputs(plan, folder)
+    if any(recipe.recipe.sandbox for recipe in plan.recipes):
+        await require_sandbox(plan.config.sandbox)
+    await require_endpoints(plan.config)
+
+
+def require_inputs(plan: RunPlan, folder: RunFolder) -> None:
+    """Refuse an empty corpus, a missing API key and a full disk. Raises ConfigError."""
+    for settings in plan.config.models.values():
+        api_key(settings)
+    for line in _corpus_faults(plan, folder):
+        raise ConfigError(line)
+    existing = next(parent for parent in (folder.root, *folder.root.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < LEAST_FREE_BYTES:
+        raise ConfigError(
+            f"--out {folder.root}: {free >> 20} MiB free on that disk; a run needs {LEAST_FREE_BYTES >> 20}"
+        )
+
+
+def _corpus_faults(plan: RunPlan, folder: RunFolder) -> Iterator[str]:
+    for recipe in plan.recipes:
+        size = shard_size(recipe.choice.target, plan.config.shard_size, plan.config.lookahead)
+        try:
+            if first_item(recipe.seed_plan(plan.config, folder, size)) is None:
+                yield f"recipes ({recipe.choice.use}): the corpus {recipe.choice.corpus} holds nothing to read"
+        except CorpusError as error:
+            yield f"recipes ({recipe.choice.use}): {error}"
+
+
+async def require_sandbox(settings: SandboxSettings) -> None:
+    """Run one program. Raises SandboxUnavailable with what to install or change, UserError for a wrong result."""
+    sandbox = open_sandbox(settings.backend, slots=1)
+    try:
+        execution = await sandbox.run(Request("python", "print(6 * 7)"))
+    finally:
+        await sandbox.aclose()
+    if (execution.status, execution.stdout) != (Status.OK, "42\n"):
+        detail = " ".join((execution.detail or execution.stderr).split())[:200]
+        raise UserError(f"the sandbox runs, but not rightly: {execution.status} {detail}; see provender doctor")
