@@ -38,7 +38,9 @@ async def work_shard(job: ShardJob, slug: str) -> ShardSummary:
     def listen(kind: str, outcome: Outcome | None) -> None:
         reporter.event(slug, kind, outcome)
 
-    return await make_shard(job, listen)
+    summary = await make_shard(job, listen)
+    reporter.shard(slug, job.shard, *summary.accepted_of)
+    return summary
 
 
 @flow(name="make_dataset", flow_run_name="{config.name}", persist_result=False)
@@ -63,6 +65,8 @@ async def run(config: RunConfig, out: str | None) -> Published:
         sizes = _shard_sizes(plan, earlier)
         description = describe_run(plan, inputs, folder) | {"shard_sizes": sizes}
         folder.write_run(description)
+        resumed = f", resumed with {len(folder.shards())} finished shards" if earlier else ""
+        progress.current().note(f"run {description['fingerprint']} in {folder.root}{resumed}")
         spending = Spending(config)
         results = await _make_recipes(plan, folder, spending, sizes)
         return publish(plan, folder, results, description, spending)

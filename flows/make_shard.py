@@ -53,6 +53,12 @@ class ShardSummary:
     accounts: Accounts
     usage: Mapping[str, Usage]  # by model name
 
+    @property
+    def accepted_of(self) -> tuple[int, int]:
+        """Accepted records, and all records that came to an end."""
+        ends = [count for count in self.accounts if count.stage == "record"]
+        return sum(count.accepted for count in ends), sum(count.entered for count in ends)
+
     def to_json(self) -> str:
         """For the file-level metadata of the shard."""
         usage = {name: [item.prompt_tokens, item.completion_tokens] for name, item in sorted(self.usage.items())}

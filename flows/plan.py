@@ -55,6 +55,7 @@ class RecipePlan:
             "corpus": self.pattern,
             "corpus_sha256": corpus_hash,
             "licence": self.choice.licence,
+            "seeds": self.choice.seeds,  # the last shard is cut short by it
         }
 
     def seed_plan(self, config: RunConfig, folder: RunFolder, size: int) -> SeedPlan:
@@ -70,7 +71,7 @@ class RunPlan:
     recipes: tuple[RecipePlan, ...]
 
     def inputs(self) -> dict[str, Any]:
-        """All that affects rows, for the fingerprint. Concurrency, endpoints and amounts are not among it."""
+        """All that affects rows, for the fingerprint. Concurrency, endpoints, budget and target are not among it."""
         rehearsal = self.config.rehearsal
         return {
             "seed": self.config.seed,

@@ -115,3 +115,10 @@ async def test_a_judge_that_is_broken_stops_the_run_before_the_shard_is_written(
     monkeypatch.undo()
     made = await run(settings, str(tmp_path))  # the replies are kept, so the rerun only judges
     assert made.total > 20
+
+
+async def test_another_number_of_seeds_is_another_run(url: str, tmp_path: Path) -> None:
+    """The last shard of the first run was cut short; a longer run must not take it for whole."""
+    await run(config(url, [{"use": "math/solve", "seeds": 5}]), str(tmp_path))
+    with pytest.raises(ConfigError, match="seeds was 5, is 6"):
+        await run(config(url, [{"use": "math/solve", "seeds": 6}]), str(tmp_path))
