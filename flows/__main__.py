@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -94,8 +95,7 @@ def make(
         return
     from flows import make_dataset
 
-    folder = out or make_dataset.default_out(settings, plan.inputs())
-    make_dataset.check(settings, folder)
+    settings, folder = asyncio.run(make_dataset.prepare(settings, out))
     with reporting(quiet or as_json):
         published = make_dataset.make(settings, str(folder))
     if as_json:
@@ -115,8 +115,6 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Prove rows that anybody made. The exit status does not depend on the verdicts."""
-    import asyncio
-
     from flows.verify_dataset import verify_rows
 
     counts = asyncio.run(verify_rows(kind, source, out))

@@ -35,7 +35,7 @@ class Spending:
     @property
     def money(self) -> float:
         """Tokens times the price of their model."""
-        prices = {model.name: (model.price_in, model.price_out) for model in self.config.models.values()}
+        prices = {model.name or "": (model.price_in, model.price_out) for model in self.config.models.values()}
         total = 0.0
         for name, usage in self.usage.items():
             price_in, price_out = prices.get(name, (0.0, 0.0))

@@ -32,7 +32,9 @@ class ModelSettings(_Section):
     base_url: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = Field(
         description="Base URLs of OpenAI-compatible endpoints that serve this model, each ending in /v1."
     )
-    name: str = Field(min_length=1, description="Model name as the endpoint knows it.")
+    name: str | None = Field(
+        None, min_length=1, description="Model name as the endpoint knows it; none: the only one it serves."
+    )
     api_key_env: str | None = Field(None, description="Environment variable that holds the API key; none: no key.")
     max_in_flight: int = Field(256, ge=1, description="Most requests in flight to this model at a time.")
     timeout_s: float = Field(600, gt=0, description="Seconds after which one attempt at a request is given up.")

@@ -28,7 +28,7 @@ def export_run(run: Path, formats: str, out: Path) -> Mapping[str, int]:
     folder = _finished(run)
     description = folder.read_run()
     plan = resolve(validate_config(description["config"], str(folder.run_json)))
-    selections = [choose(recipe, folder) for recipe in plan.recipes]
+    selections = [choose(recipe, folder, description["shards"][recipe.slug]) for recipe in plan.recipes]
     return export_kept(folder, out, description, (selections, names))
 
 

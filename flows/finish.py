@@ -31,7 +31,8 @@ def publish(
     accounts, selections = settle(plan, folder, results)
     slugs = [recipe.slug for recipe in plan.recipes]
     ended = {slug: result.ended for slug, result in zip(slugs, results, strict=True)}
-    description = {**description, "ended": ended, "accounts": accounts.to_list()}
+    shards = {slug: result.shards for slug, result in zip(slugs, results, strict=True)}
+    description = {**description, "ended": ended, "shards": shards, "accounts": accounts.to_list()}
     exports = export_kept(folder, folder.dataset, description, (selections, tuple(EXPORTS)))
     accepted = {slug: len(one.kept) for slug, one in zip(slugs, selections, strict=True)}
     description |= {

@@ -17,15 +17,16 @@ from audit.yield_table import render_markdown
 from flows import progress
 from flows.budget import Spending
 from flows.config import RunConfig
+from flows.endpoints import resolve_models
 from flows.engine import prefect_api
 from flows.finish import publish
 from flows.loop import gather_or_cancel
 from flows.make_recipe import RecipeResult, RecipeScheduler
 from flows.make_shard import ShardJob, ShardSummary, make_shard
 from flows.plan import RecipePlan, RunPlan, resolve
-from flows.preflight import preflight
+from flows.preflight import preflight, require_inputs
 from flows.publish import Published, describe_run
-from flows.run_folder import RunFolder, fingerprint, locked, require_same_run
+from flows.run_folder import RunFolder, fingerprint, locked, require_same_run, require_writable
 from flows.seed_plan import shard_size
 from records.types import Outcome
 
@@ -56,6 +57,8 @@ async def make_dataset(config: RunConfig, out: str | None = None) -> State[Any]:
 
 async def run(config: RunConfig, out: str | None) -> Published:
     """The flow's work. Raises UserError or ConfigError with one clear line."""
+    resolve(config)
+    config = await resolve_models(config)
     plan = resolve(config)
     inputs = plan.inputs()
     folder = RunFolder(Path(out) if out else default_out(config, inputs))
@@ -72,12 +75,23 @@ async def run(config: RunConfig, out: str | None) -> Published:
         return publish(plan, folder, results, description, spending)
 
 
-def check(config: RunConfig, out: Path) -> None:
-    """Refuse in a second what `run` would refuse after the engine has started. Raises UserError or ConfigError."""
-    plan, folder = resolve(config), RunFolder(out)
+async def prepare(config: RunConfig, out: Path | None) -> tuple[RunConfig, Path]:
+    """Refuse in a second what `run` would refuse after the engine has started. Raises UserError or ConfigError.
+
+    Gives the config with the names of its models, and the run folder.
+    """
+    plan = resolve(config)
+    require_inputs(plan, RunFolder(out or Path()))
+    if out is not None:
+        require_writable(out)
+    config = await resolve_models(config)
+    plan = resolve(config)
+    inputs = plan.inputs()
+    folder = RunFolder(out or default_out(config, inputs))
     with locked(folder):
-        require_same_run(folder, plan.inputs())
-        asyncio.run(preflight(plan, folder))
+        require_same_run(folder, inputs)
+        await preflight(plan, folder)
+    return config, folder.root
 
 
 def default_out(config: RunConfig, inputs: dict[str, Any]) -> Path:

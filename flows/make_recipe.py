@@ -50,8 +50,10 @@ class RecipeScheduler:
         window: deque[asyncio.Task[ShardSummary]] = deque()
         self.result.ended = "corpus" if self.plan.choice.seeds is None else "seeds"
         try:
-            for shard in shards:
-                if len(window) == self.lookahead and await self._finish(window, selection):
+            # The end is looked at before the next shard's seeds are cut, so that what is cut is worked.
+            while len(window) < self.lookahead or not await self._finish(window, selection):
+                shard = next(shards, None)
+                if shard is None:
                     break
                 window.append(asyncio.create_task(self._work(shard)))
                 await asyncio.sleep(0)

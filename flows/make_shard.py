@@ -35,6 +35,10 @@ UNJUDGED_ALARM = 20
 """Finished chains of a shard after which a majority of UNJUDGED ones stops the run: then the judge is broken."""
 
 
+UNNAMED = "unnamed"
+"""Stands for a model whose name is still to be asked for; no request is made under it."""
+
+
 @dataclass(frozen=True)
 class ShardJob:
     """Names one shard of one recipe; all that a worker on any machine needs, given the run folder."""
@@ -119,7 +123,7 @@ def model_configs(config: RunConfig) -> dict[str, ModelConfig]:
     """The client's settings per role. Shards in work side by side share the bound on requests in flight."""
     return {
         role: ModelConfig(
-            name=settings.name,
+            name=settings.name or UNNAMED,
             base_urls=tuple(settings.base_url),
             api_key=api_key(settings) or "",
             timeout_s=settings.timeout_s,

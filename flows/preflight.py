@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from corpus.errors import CorpusError
 from flows.config import SandboxSettings, api_key
-from flows.endpoints import require_endpoints
 from flows.errors import ConfigError, UserError
 from flows.plan import RunPlan
 from flows.run_folder import RunFolder
@@ -20,11 +19,10 @@ LEAST_FREE_BYTES = 64 << 20
 
 
 async def preflight(plan: RunPlan, folder: RunFolder) -> None:
-    """Refuse a missing key, an empty corpus, a full disk, no sandbox, no endpoint. Raises UserError, SandboxError."""
+    """Refuse a missing key, an empty corpus, a full disk, no sandbox. Raises UserError, SandboxError."""
     require_inputs(plan, folder)
     if any(recipe.recipe.sandbox for recipe in plan.recipes):
         await require_sandbox(plan.config.sandbox)
-    await require_endpoints(plan.config)
 
 
 def require_inputs(plan: RunPlan, folder: RunFolder) -> None:

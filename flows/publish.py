@@ -39,17 +39,15 @@ class Published:
         return sum(self.accepted.values())
 
 
-def choose(plan: RecipePlan, folder: RunFolder) -> Selection:
-    """The accepted records of one recipe that make the dataset, over all its shards in order."""
+def choose(plan: RecipePlan, folder: RunFolder, shards: int) -> Selection:
+    """The accepted records of one recipe that make the dataset, over its first so many shards in order.
+
+    A folder may hold more shards than this run has use for, where an earlier start had a higher target.
+    """
     selection = Selection(plan.choice.target)
-    for path in shards_of(plan, folder):
-        selection.add(read_rows([path]))
+    for shard in range(shards):
+        selection.add(read_rows([folder.shard(plan.slug, shard)]))
     return selection
-
-
-def shards_of(plan: RecipePlan, folder: RunFolder) -> list[Path]:
-    """Finished shards of one recipe, in order."""
-    return [path for path in folder.shards() if path.name.startswith(f"{plan.slug}-")]
 
 
 def settle(plan: RunPlan, folder: RunFolder, results: Sequence[RecipeResult]) -> tuple[Accounts, list[Selection]]:
@@ -57,7 +55,7 @@ def settle(plan: RunPlan, folder: RunFolder, results: Sequence[RecipeResult]) ->
     accounts = Accounts()
     selections = []
     for recipe, result in zip(plan.recipes, results, strict=True):
-        selection = choose(recipe, folder)
+        selection = choose(recipe, folder, result.shards)
         count = result.accounts.stage(recipe.recipe.name, "select")
         count.entered += selection.entered
         count.accepted += len(selection.kept)
@@ -67,7 +65,12 @@ def settle(plan: RunPlan, folder: RunFolder, results: Sequence[RecipeResult]) ->
         accounts.add(result.accounts)
         selections.append(selection)
     accounts.check()
-    drops = [row_drop(row) for row in read_rows(folder.drop_files())]
+    files = [
+        file
+        for recipe, result in zip(plan.recipes, results, strict=True)
+        for file in folder.drop_files(recipe.slug, result.shards)
+    ]
+    drops = [row_drop(row) for row in read_rows(files)]
     drops += [drop for selection in selections for drop in selection.drops]
     _require_every_drop(accounts, drops)
     write_table(folder.drops, DROPS, [drop_row(drop) for drop in drops])
@@ -98,7 +101,7 @@ def describe_run(plan: RunPlan, inputs: Mapping[str, Any], folder: RunFolder) ->
         "config": plan.config.model_dump(mode="json"),
         "software": SOFTWARE,
         "versions": {name: version(name) for name in VERSIONED} | {"python": platform.python_version()},
-        "model": ",".join(sorted({model.name for model in plan.config.models.values()})),
+        "model": ",".join(sorted({model.name or "" for model in plan.config.models.values()})),
         "recipes": {recipe.slug: {"use": recipe.choice.use, "target": recipe.choice.target} for recipe in plan.recipes},
     }
 

@@ -23,7 +23,7 @@ from flows.finish import report
 from flows.make_dataset import run, summary_line
 from flows.preflight import require_sandbox
 from flows.publish import Published
-from flows.run_folder import RunFolder
+from flows.run_folder import RunFolder, require_writable
 from records.tables import write_text
 from served_model.rehearsal.launch import RehearsalServer
 
@@ -53,6 +53,7 @@ async def rehearse(seeds: int, settings: RehearsalSettings, out: str) -> State[A
 async def rehearse_run(seeds: int, settings: RehearsalSettings, out: Path) -> Rehearsed:
     """The flow's work. Raises UserError or ConfigError with one clear line."""
     folder = RunFolder(out)
+    require_writable(out)
     knowledge = out / "rehearsal" / "knowledge.jsonl"
     write_knowledge(knowledge)
     server = RehearsalServer(
@@ -91,6 +92,7 @@ def write_knowledge(path: Path) -> None:
 
 def start(seeds: int, settings: RehearsalSettings, out: Path) -> Rehearsed:
     """Run the flow from a program or the command line."""
+    require_writable(out)
     asyncio.run(require_sandbox(SandboxSettings()))
     with prefect_api():
         result = asyncio.run(rehearse(seeds, settings, str(out)))

@@ -42,9 +42,10 @@ class RunFolder:
         """All finished shards, in the order of recipe and shard number."""
         return sorted((self.root / "shards").glob("*.parquet"))
 
-    def drop_files(self) -> list[Path]:
-        """Drops of the corpus and of the shards, in order."""
-        return [file for part in ("seeds", "shards") for file in sorted((self.root / "drops" / part).glob("*.parquet"))]
+    def drop_files(self, slug: str, shards: int) -> list[Path]:
+        """Drops of the corpus and of the loop, for the first so many shards of a recipe, in order."""
+        numbers = range(shards)
+        return [self.drops_of(name(slug, number)) for name in (self.seeds, self.shard) for number in numbers]
 
     @property
     def dataset(self) -> Path:
@@ -98,7 +99,7 @@ def fingerprint(inputs: Mapping[str, Any]) -> str:
 @contextmanager
 def locked(folder: RunFolder) -> Iterator[None]:
     """Hold the folder for this process. A second run on it is refused; a killed holder leaves no lock behind."""
-    _require_writable(folder.root)
+    require_writable(folder.root)
     with (folder.root / ".lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,7 +111,8 @@ def locked(folder: RunFolder) -> Iterator[None]:
         yield
 
 
-def _require_writable(root: Path) -> None:
+def require_writable(root: Path) -> None:
+    """Make the folder. Raises ConfigError where nothing can be written there."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         probe = root / f".writable.{os.getpid()}"

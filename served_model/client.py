@@ -8,7 +8,7 @@ from types import TracebackType
 from served_model.config import ModelConfig, config_for
 from served_model.service import ClientCounts, ModelService
 from served_model.structured import ask_readable
-from served_model.types import ChatRequest, Reply
+from served_model.types import ChatRequest, Listing, Reply
 
 
 class ChatClient:
@@ -49,7 +49,7 @@ class ChatClient:
             counts[name] = counts.get(name, ClientCounts()) + service.counts()
         return counts
 
-    async def served_models(self, role: str) -> dict[str, tuple[str, ...] | str]:
+    async def served_models(self, role: str) -> dict[str, Listing]:
         """By base URL, the names that the endpoints of a role say they serve, or why they do not answer."""
         return await self._service(role).served_models()
 

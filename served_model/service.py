@@ -20,7 +20,7 @@ from served_model.config import ModelConfig
 from served_model.endpoints import Endpoint, EndpointPool, Lease
 from served_model.keys import request_key
 from served_model.retry import Failure, Fault, pause_seconds
-from served_model.types import ChatRequest, ModelUnavailable, Reply, RequestRefused, Usage
+from served_model.types import ChatRequest, Listing, ModelUnavailable, Reply, RequestRefused, Usage
 from served_model.wire import Completion, one_line, read_answer, request_body
 
 PROMPT_HEADER = "X-Provender-Prompt"
@@ -116,7 +116,7 @@ class ModelService:
             if fault is not Fault.OVERLOADED and pause:
                 await asyncio.sleep(pause)
 
-    async def served_models(self) -> dict[str, tuple[str, ...] | str]:
+    async def served_models(self) -> dict[str, Listing]:
         """What each endpoint says it serves: names, or one line on why it did not answer."""
         return {url: await self._listing(url) for url in self.config.base_urls}
 
@@ -202,19 +202,20 @@ class ModelService:
         if failure.status in (401, 403):
             return "check the API key of this model"
         if failure.status == 404:
-            served = await self._listing(endpoint.label)
-            names = f"served there: {', '.join(served) or 'nothing'}" if isinstance(served, tuple) else served
+            listing = await self._listing(endpoint.label)
+            names = listing.problem or f"served there: {', '.join(listing.names) or 'nothing'}"
             return f"check the model's name and that the base URL ends as the server wants it, mostly /v1 ({names})"
         return "check base URL and account; no request to this model can succeed"
 
-    async def _listing(self, url: str) -> tuple[str, ...] | str:
+    async def _listing(self, url: str) -> Listing:
         try:
             page = await self._sdk.with_options(base_url=url).models.list()
         except openai.APIConnectionError:
-            return "it does not answer"
+            return Listing(problem="it does not answer", usable=False)
         except (openai.OpenAIError, ValueError) as error:
-            return f"no list of models: {self._redact(one_line(str(error)))}"
-        return tuple(one_line(str(model.id)) for model in page.data or ())
+            refused = isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError)
+            return Listing(problem=f"no list of models: {self._redact(one_line(str(error)))}", usable=not refused)
+        return Listing(tuple(one_line(str(model.id)) for model in page.data or ()))
 
     def _redact(self, text: str) -> str:
         """Some servers repeat the key they were given in their error message."""

@@ -57,6 +57,19 @@ class Reply:
     data: Any = None  # the parsed value where the request had a schema
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an endpoint says it serves. `problem` is one line where it gave no list.
+
+    `usable` is False where requests cannot succeed either: nobody answers there, or the API key is refused. An
+    endpoint that merely has no list of models is usable.
+    """
+
+    names: tuple[str, ...] = ()
+    problem: str = ""
+    usable: bool = True
+
+
 class ModelError(Exception):
     """Base of all that can go wrong between us and a served model."""
 

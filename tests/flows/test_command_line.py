@@ -91,7 +91,7 @@ def test_config_errors(provender: Provender, tmp_path: Path) -> None:
     ):
         path = write_config(tmp_path, text=CONFIG.replace(old, new))
         assert_one_line(provender("make", path, "--out", tmp_path / "run"), 2, part)
-        assert not (tmp_path / "run" / "shards").exists()
+        assert not (tmp_path / "run").exists()
 
 
 def test_an_empty_corpus_costs_no_call(provender: Provender, tmp_path: Path) -> None:
@@ -110,12 +110,25 @@ def test_an_unwritable_output(provender: Provender, tmp_path: Path) -> None:
     result = provender("make", write_config(tmp_path), "--out", tmp_path / "file" / "run")
     assert_one_line(result, 2, "cannot write there")
 
+    result = provender("rehearse", "--out", tmp_path / "file" / "run")
+    assert_one_line(result, 2, "cannot write there")
+
 
 def test_a_model_name_that_is_not_served(provender: Provender, tmp_path: Path) -> None:
     with RehearsalServer() as url:
         text = CONFIG.replace('name = "rehearsal"', 'name = "other"')
         result = provender("make", write_config(tmp_path, url, text), "--out", tmp_path / "run")
     assert_one_line(result, 1, "does not serve 'other'", "rehearsal")
+
+
+@pytest.mark.parametrize("example", ["code", "math"])
+def test_examples_run_unchanged(provender: Provender, tmp_path: Path, example: str) -> None:
+    with knowing_server(tmp_path) as url:
+        settings = ("--set", f"models.default.base_url={url}", "--set", "recipes.0.target=12")
+        result = provender("make", ROOT / "examples" / f"{example}.toml", *settings, "--out", "run", "--json")
+    assert result.returncode == 0, result.stderr
+    assert list(json.loads(result.stdout)["accepted"].values()) == [12]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["model"] == "rehearsal"
 
 
 def test_make_resumes_extends_and_refuses_another_run(provender: Provender, tmp_path: Path) -> None:

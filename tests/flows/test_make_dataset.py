@@ -71,6 +71,9 @@ async def test_exactly_the_target_in_seed_order_and_more_when_it_is_raised(url: 
     assert sixty[:10] == ten
     for name, data in files.items():
         assert (tmp_path / "shards" / name).read_bytes() == data
+    less = await run(config(url, [{"use": "math/solve", "target": 7}]), str(tmp_path))
+    assert less.accepted == {"00-math-solve": 7}
+    assert pq.read_table(tmp_path / "dataset" / "sft").column("id").to_pylist() == ten[:7]
 
 
 async def test_a_budget_ends_the_run_with_a_valid_dataset(url: str, tmp_path: Path) -> None:

@@ -90,13 +90,15 @@ def test_the_rule(
     tmp_path_factory: pytest.TempPathFactory, accepted: list[int], delays: list[int], target: int | None, lookahead: int
 ) -> None:
     run = config(target, lookahead=lookahead)
-    result, worked = schedule(tmp_path_factory.mktemp("run"), run, accepted, delays)
+    root = tmp_path_factory.mktemp("run")
+    result, worked = schedule(root, run, accepted, delays)
     expected = [
         shard
         for shard in range(len(accepted))
         if target is None or shard < lookahead or sum(accepted[: shard - lookahead + 1]) < target
     ]
     assert worked == expected
+    assert len(list((root / "seeds").glob("*.parquet"))) == len(expected)  # nothing is cut that is not worked
     made = sum(accepted[shard] for shard in expected)
     assert result.accepted == (made if target is None else min(made, target))
     assert (result.ended == "target") == (target is not None and made >= target)

@@ -10,7 +10,7 @@ import pytest
 
 from served_model.client import ChatClient
 from served_model.config import ModelConfig
-from served_model.types import ModelError, ModelUnavailable, RequestRefused, UnreadableReply, Usage
+from served_model.types import Listing, ModelError, ModelUnavailable, RequestRefused, UnreadableReply, Usage
 
 SECRET = "sk-very-secret-4711"
 
@@ -338,7 +338,7 @@ async def test_closing_is_clean(server, config_of, request_of):
         warnings.simplefilter("error")
         async with ChatClient({"default": config_of(server)}) as client:
             await client.ask(request_of())
-            assert await client.served_models("writer") == {server.url: ("m",)}
+            assert await client.served_models("writer") == {server.url: Listing(("m",))}
         del client
         gc.collect()
 
@@ -347,7 +347,7 @@ async def test_what_is_served_where_nobody_answers(config_of):
     url = "http://127.0.0.1:9/v1"
     async with ChatClient({"default": config_of(base_urls=(url,))}) as client:
         listing = await client.served_models("writer")
-    assert listing == {url: "it does not answer"}
+    assert listing == {url: Listing(problem="it does not answer", usable=False)}
 
 
 async def test_the_request_on_the_wire_is_plain_json(server, config_of, request_of):
