@@ -11,10 +11,10 @@ from exports import EXPORTS
 from flows.config import validate_config
 from flows.errors import ConfigError
 from flows.escapes import escape_tables
-from flows.finish import export_kept, report
 from flows.plan import resolve
-from flows.publish import choose
+from flows.publish import export_kept, report
 from flows.run_folder import RunFolder
+from flows.settle import choose
 
 
 def export_run(run: Path, formats: str, out: Path) -> Mapping[str, int]:

@@ -19,15 +19,15 @@ from flows.budget import Spending
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.engine import prefect_api
-from flows.finish import publish
 from flows.loop import gather_or_cancel
 from flows.make_recipe import RecipeResult, RecipeScheduler
 from flows.make_shard import ShardJob, ShardSummary, make_shard
 from flows.plan import RecipePlan, RunPlan, resolve
 from flows.preflight import preflight, require_inputs
-from flows.publish import Published, describe_run
+from flows.publish import publish
 from flows.run_folder import RunFolder, fingerprint, locked, require_same_run, require_writable
 from flows.seed_plan import shard_size
+from flows.settle import Published, describe_run
 from records.types import Outcome
 
 

@@ -19,11 +19,11 @@ from corpus import questions
 from flows.config import ModelSettings, RecipeChoice, RehearsalSettings, RunConfig, SandboxSettings
 from flows.engine import prefect_api
 from flows.escapes import escape_tables, read_escapes
-from flows.finish import report
 from flows.make_dataset import run, summary_line
 from flows.preflight import require_sandbox
-from flows.publish import Published
+from flows.publish import report
 from flows.run_folder import RunFolder, require_writable
+from flows.settle import Published
 from records.tables import write_text
 from served_model.rehearsal.launch import RehearsalServer
 

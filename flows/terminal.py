@@ -23,8 +23,8 @@ from served_model.types import ModelError
 if TYPE_CHECKING:
     from flows.doctor import Finding
     from flows.plan import RunPlan
-    from flows.publish import Published
     from flows.rehearse import Rehearsed
+    from flows.settle import Published
 
 MENDABLE = (CorpusError, ModelError, SandboxError, AccountsError, OSError)
 """Errors outside flows that reach the command line as one line and never as a traceback."""
