@@ -15,76 +15,20 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
-from sandbox import child, syscalls
+from sandbox import child
 from sandbox.harness import driver
 from sandbox.meters import Meters
 from sandbox.reader import Reader
-from sandbox.wire import pack, read_frame, write_all
+from sandbox.surroundings import Surroundings
+from sandbox.wire import read_frame, write_frame
 
 _TICK_S = 0.025  # how often CPU time and memory are looked at
 _REAP_S = 1.0  # a jail that cannot be emptied within this is thrown away
 _SETUP_S = 20.0  # the child's own preparation, before the program's clock starts
 _HANG_UP = 0x2000  # POLLRDHUP: the host closed its end
 _STREAMS = ("stdout", "stderr", "report")
-
-
-class Surroundings(Protocol):
-    """What differs between a jail and no jail at all."""
-
-    work: str
-    ids: tuple[int | None, int | None]  # user ids of the program and of the test driver
-
-    def fresh_work(self, header: dict[str, Any]) -> None:
-        """A new, empty work area. Raises OSError."""
-        ...
-
-    def processes(self) -> list[int]:
-        """Every process of the execution."""
-        ...
-
-    def kill_all(self) -> None:
-        """Send SIGKILL to every process of the execution."""
-        ...
-
-    def files_bytes(self) -> int:
-        """Memory that files of the work area hold."""
-        ...
-
-
-class Jail:
-    """The inside of namespaces: this is process 1, and `/box` is ours to mount on."""
-
-    work = "/box"
-
-    def __init__(self, separate_ids: bool) -> None:
-        self.ids: tuple[int | None, int | None] = (1, 2) if separate_ids else (0, 0)
-        self._mounted = False
-
-    def fresh_work(self, header: dict[str, Any]) -> None:
-        """A new, size-limited file system: nothing that a program wrote is seen by the next one."""
-        if self._mounted:
-            syscalls.umount_detached(self.work)
-            self._mounted = False
-        size = min(header["disk_bytes"], header["memory_bytes"])  # its pages count as memory
-        options = f"size={size},nr_inodes={header['inodes'] + 4},mode=0755,uid={self.ids[0]},gid={self.ids[0]}"
-        syscalls.mount("tmpfs", self.work, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, options)
-        self._mounted = True
-
-    def processes(self) -> list[int]:
-        """Everybody in our process namespace but ourselves."""
-        return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
-
-    def files_bytes(self) -> int:
-        """What is used of the work area, which lies in memory."""
-        usage = os.statvfs(self.work)
-        return (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-
-    def kill_all(self) -> None:
-        """As process 1 of a namespace: -1 is everybody in it but ourselves."""
-        if os.getpid() == 1:
-            os.kill(-1, signal.SIGKILL)
 
 
 @dataclass(slots=True)
@@ -112,7 +56,16 @@ class Agent:
         self._around = surroundings
         self._meters = Meters(counters, surroundings.processes, surroundings.files_bytes)
         self._grouped = any(name.startswith("memory.") for name in counters)
+        self._base_bytes = 0
         self._readers = {name: Reader() for name in _STREAMS}
+
+    def warm_up(self) -> None:
+        """Get ready to be forked from."""
+        child.warm_up()
+        with open("/proc/self/statm", "rb") as file:
+            self._base_bytes = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        gc.collect()
+        gc.freeze()
 
     def serve_one(self) -> bool:
         """Answer one request; False once the host is gone, or this jail should be."""
@@ -122,7 +75,8 @@ class Agent:
             return False
         run = _Run(header)
         try:
-            self._around.fresh_work(header)
+            if header["fresh"]:
+                self._around.fresh_work(header)
             self._meters.start(header["memory_bytes"], header["pids"])
             self._start(run)
             self._watch(run)
@@ -130,7 +84,7 @@ class Agent:
             run.error = f"{type(failure).__name__}: {failure}"
         run.ended = time.monotonic()
         clean = self._empty(run)
-        write_all(self._control, self._reply(run, clean))
+        write_frame(self._control, self._reply(run, clean), *(reader.data() for reader in self._readers.values()))
         for reader in self._readers.values():
             reader.clear()
         return clean and not run.error
@@ -160,7 +114,9 @@ class Agent:
 
     def _place(self, uid: int | None, progress: int, channel: int) -> child.Place:
         out = {name: reader.write_end for name, reader in self._readers.items()}
-        return child.Place(self._control, out, uid, self._around.work, self._grouped, progress, channel)
+        return child.Place(
+            self._control, out, uid, self._around.work, self._grouped, self._base_bytes, progress, channel
+        )
 
     def _await_setup(self, run: _Run, progress: int) -> None:
         """Wait until the child has taken its frame and is confined; the program's clock starts here."""
@@ -249,13 +205,13 @@ class Agent:
             else:
                 time.sleep(0.0003)
 
-    def _reply(self, run: _Run, clean: bool) -> bytes:
+    def _reply(self, run: _Run, clean: bool) -> dict[str, Any]:
         cpu_s = self._meters.finish_cpu_s()
         if run.verdict is None and cpu_s >= run.header["cpu_s"]:
             run.verdict = "timeout_cpu"
         if run.verdict is None and any(reader.over for reader in self._readers.values()):
             run.verdict = "output"
-        reply = {
+        return {
             "error": run.error,
             "broken": bool(run.error) or not clean,
             "verdict": run.verdict,
@@ -268,7 +224,6 @@ class Agent:
             "peak_bytes": self._meters.peak_bytes(),
             "killed": max(0, len(run.statuses) - 1),
         }
-        return pack(reply, *(reader.data() for reader in self._readers.values()))
 
 
 def _socketpair() -> tuple[int, int]:
@@ -289,14 +244,12 @@ def _fork(body: Callable[[dict[str, Any], child.Place], NoReturn], header: dict[
 def serve(control: int, counters: dict[str, int], surroundings: Surroundings) -> NoReturn:
     """Serve executions until the host goes away; never returns."""
     agent = Agent(control, counters, surroundings)
-    child.warm_up()
-    gc.collect()
-    gc.freeze()
+    agent.warm_up()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler would make the first process killable from inside
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 2)  # until now the host's file for complaints
     os.close(null)
-    write_all(control, pack({"ready": True, "counters": sorted(counters)}))
+    write_frame(control, {"ready": True, "counters": sorted(counters)})
     while agent.serve_one():
         pass
     os._exit(0)

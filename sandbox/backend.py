@@ -21,6 +21,7 @@ class Reply:
     stdout: bytes
     stderr: bytes
     report: bytes
+    compiling: bool = False  # it was the compiler that ended so
 
 
 class Slot(Protocol):

@@ -1,4 +1,4 @@
-"""Control groups for slots: found, made and swept on the host; version 1 hierarchies and delegated version 2 trees."""
+"""Control groups for slots, version 1 hierarchies and delegated version 2 trees: where they go, and sweeping them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,13 @@ _PREFIX = "provender"
 _V1_CONTROLLERS = ("memory", "cpuacct", "pids")
 
 
-def make() -> tuple[str, ...]:
-    """Directories of new groups for one slot, as far as this process may make any; empty where it may not.
+def names() -> tuple[str, ...]:
+    """Paths of new groups for one slot. Its supervisor makes and removes them, because it outlives us.
 
-    The name holds our process id and start time, so that a later run can tell whether its maker still lives.
+    They hold our process id and start time, so that a later run can tell whether anybody still needs them.
     """
     name = f"{_PREFIX}-{os.getpid()}-{_start_time(os.getpid())}-{secrets.token_hex(4)}"
-    made = []
-    for parent in parents():
-        directory = parent / name
-        with contextlib.suppress(OSError):  # not ours to use: rlimits and sampling remain, and `probe` says so
-            directory.mkdir()
-            made.append(str(directory))
-    return tuple(made)
+    return tuple(str(parent / name) for parent in parents())
 
 
 def sweep() -> None:
@@ -35,13 +29,6 @@ def sweep() -> None:
             if _start_time(int(pid)) != started:
                 with contextlib.suppress(OSError):
                     directory.rmdir()
-
-
-def remove(directories: tuple[str, ...]) -> None:
-    """Remove groups whose members are gone; what is still busy is swept later."""
-    for directory in directories:
-        with contextlib.suppress(OSError):
-            Path(directory).rmdir()
 
 
 def parents() -> Iterator[Path]:

@@ -18,7 +18,7 @@ CHANNEL = 3  # the one descriptor beside the standard streams, in test modes onl
 _PROGRESS = 4
 _SPARE = 100  # descriptors are moved up here before they get their final numbers
 # by whether a control group counts memory; built once, before any fork
-_FILTERS = {grouped: seccomp.program_filter(os.uname().machine, grouped) for grouped in (True, False)}
+_FILTERS = {grouped: seccomp.Filter(seccomp.program_filter(os.uname().machine, grouped)) for grouped in (True, False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,20 @@ class Place:
     uid: int | None  # None: stay who we are
     work: str
     grouped: bool  # a control group bounds the memory
+    base_bytes: int  # addresses that the agent itself uses, and each child from its start
     progress: int = -1
     channel: int = -1  # to the other child, when the program is tested from outside
 
 
+_LIMITS_OF_ALL = {
+    resource.RLIMIT_CORE: 0, resource.RLIMIT_MEMLOCK: 1 << 16, resource.RLIMIT_MSGQUEUE: 0, resource.RLIMIT_RTPRIO: 0,
+}  # fmt: skip
+
+
 def warm_up() -> None:
-    """Touch once, in the agent, what every child will need, so that children share those pages."""
+    """Do once, in the agent, what every child would have to do, so that children share the result."""
+    for kind, value in _LIMITS_OF_ALL.items():
+        resource.setrlimit(kind, (value, value))
     program.warm_up()
 
 
@@ -58,8 +66,9 @@ def main(header: dict[str, Any], place: Place) -> NoReturn:
 def offer_to_memory_killer(score: bytes) -> None:
     """How readily the kernel ends this process, and not the agent, when the jail's memory is short."""
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else the file belongs to the host's root
-    with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
-        file.write(score)
+    fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(fd, score)
+    os.close(fd)
 
 
 def arrange_descriptors(stdin: memoryview | None, place: Place, channel: int, progress: int) -> None:
@@ -88,28 +97,25 @@ def confine(header: dict[str, Any], place: Place) -> None:
         os.setresgid(place.uid, place.uid, place.uid)
         os.setresuid(place.uid, place.uid, place.uid)
     syscalls.drop_capabilities()
-    seccomp.install(_FILTERS[place.grouped])
+    _FILTERS[place.grouped].install()
 
 
 def _limits(header: dict[str, Any], place: Place) -> dict[int, int]:
-    with open("/proc/self/statm", "rb") as file:
-        own = int(file.read().split()[0]) * resource.getpagesize()
     memory = int(header["memory_bytes"])
     return {
         resource.RLIMIT_CPU: math.ceil(header["cpu_s"]) + 1,  # behind the agent's own clock
         # a group counts what is really used; without one, only reserved addresses can be refused
-        resource.RLIMIT_AS: own + (4 * memory + (1 << 30) if place.grouped else memory),
+        resource.RLIMIT_AS: place.base_bytes + (4 * memory + (1 << 30) if place.grouped else memory),
         resource.RLIMIT_NPROC: header["pids"] + (1 if place.uid else 3),
         resource.RLIMIT_NOFILE: header["open_files"],
         resource.RLIMIT_FSIZE: header["file_bytes"],
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_MEMLOCK: 1 << 16,
-        resource.RLIMIT_MSGQUEUE: 0,
-        resource.RLIMIT_RTPRIO: 0,
     }
 
 
 def _make_work(header: dict[str, Any], work: str, source: bytes, files: dict[str, memoryview]) -> None:
+    if not header["fresh"]:
+        os.chdir(f"{work}/work")
+        return
     os.umask(0)
     for name in ("work", "tmp", "shm"):
         os.mkdir(f"{work}/{name}", 0o777)  # the test driver, under another id, may leave files for the program

@@ -1,24 +1,18 @@
-"""Builds the jail: a supervisor in the host's namespaces, and the agent as first process of namespaces of its own.
-
-The supervisor outlives nothing: when the host's lifeline closes, however the host ended, it kills the agent, and with
-it every process of the jail, and removes the jail's control groups.
-"""
+"""Builds the jail: the agent as first process of namespaces of its own, on a root of its own."""
 
 # Plain system calls, because pathlib would be loaded into the process of every program:
-# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH112, PTH114, PTH115, PTH120, PTH123, PTH208, PTH211
+# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH114, PTH115, PTH120, PTH123, PTH208, PTH211
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import select
 import signal
 import stat
-import sys
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from sandbox import agent, bare, seccomp, syscalls
+from sandbox.jail_config import JailConfig
+from sandbox.surroundings import Jail, Surroundings
 from sandbox.wire import pack, write_all
 
 _STAGES = ("/tmp", "/var/tmp", "/mnt", "/usr")  # any directory will do: it is hidden in our mount namespace only
@@ -34,75 +28,11 @@ _HOST_ETC = ("ld.so.cache", "alternatives", "ld.so.conf", "ld.so.conf.d")  # wha
 ROOT_SIZE = "size=1m,nr_inodes=512,mode=0755"
 
 
-@dataclass(frozen=True, slots=True)
-class JailConfig:
-    """What the host tells the supervisor; travels as JSON in its arguments."""
-
-    host: int  # process id of the host
-    control: int  # descriptor of the socket to the host
-    life: int  # descriptor that closes with the host
-    first_uid: int | None  # first of three unused host ids; None: map the caller's own id
-    read_only: tuple[str, ...]  # directories beside /usr that the interpreter needs
-    cgroups: tuple[str, ...]  # directories whose cgroup.procs the agent joins
-    bare_work: str | None = None  # the work directory of an agent that is not to be isolated at all
-
-
-def main(config_text: str) -> NoReturn:
-    """Run the supervisor; never returns."""
-    raw: dict[str, Any] = json.loads(config_text)
-    config = JailConfig(**{**raw, "read_only": tuple(raw["read_only"]), "cgroups": tuple(raw["cgroups"])})
-    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    # Beside the lifeline, which a process forked from the host may hold open after the host's end.
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != config.host:
-        os._exit(1)
-    go_read, go_write = os.pipe()
-    map_read, map_write = os.pipe()
-    pid_read, pid_write = os.pipe()
-    builder = os.fork()
-    if builder == 0:
-        for fd in (config.life, go_write, pid_read):
-            os.close(fd)
-        os.open("/dev/null", os.O_RDONLY)  # takes the lifeline's place as standard input, before anything else does
-        _build(config, (map_read, map_write), (go_read, pid_write))
-    for fd in (config.control, go_read, pid_write):
-        os.close(fd)
-    _supervise(config, builder, pid_read, go_write)
-
-
-def _supervise(config: JailConfig, builder: int, pid_read: int, go_write: int) -> NoReturn:
-    _, status = os.waitpid(builder, 0)
-    first = int(os.read(pid_read, 32) or b"0")
-    if status == 0 and first:
-        pidfd = os.pidfd_open(first)
-        os.write(go_write, b"g")  # only now is the supervisor its parent, so that the death signal means us
-        wake_read, wake_write = os.pipe()
-        os.set_blocking(wake_write, False)
-        signal.set_wakeup_fd(wake_write)
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        poll = select.poll()
-        for fd in (config.life, pidfd, wake_read):
-            poll.register(fd, select.POLLIN)
-        poll.poll()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(first, signal.SIGKILL)
-        os.waitpid(first, 0)
-    if config.bare_work:
-        bare.end_all(config.bare_work)
-    for directory in config.cgroups:
-        with contextlib.suppress(OSError):  # the host sweeps what a vanished member still holds
-            os.rmdir(directory)
-    os._exit(0)
-
-
-def _build(config: JailConfig, maps: tuple[int, int], handover: tuple[int, int]) -> NoReturn:
+def build(config: JailConfig, maps: tuple[int, int], handover: tuple[int, int]) -> NoReturn:
     """In the builder: leave the host's namespaces, fork the agent, and go away."""
     go_read, pid_write = handover
     try:
-        for directory in config.cgroups:
-            with open(f"{directory}/cgroup.procs", "w") as procs:
-                procs.write("0")
-        counters = _open_counters(config.cgroups)
+        counters = _open_counters([directory for directory in config.cgroups if _join(directory)])
         if config.bare_work:
             _build_bare(config, config.bare_work, counters, handover)
         outside = os.readlink("/proc/self/ns/pid")
@@ -166,7 +96,16 @@ def _become_inner_root(first_uid: int | None) -> None:
     os.setresuid(0, 0, 0)
 
 
-def _open_counters(directories: tuple[str, ...]) -> dict[str, int]:
+def _join(cgroup: str) -> bool:
+    """Move into a control group; False where that is not allowed."""
+    with contextlib.suppress(OSError), open(f"{cgroup}/cgroup.procs", "w") as procs:
+        procs.write("0")
+        procs.flush()
+        return True
+    return False
+
+
+def _open_counters(directories: list[str]) -> dict[str, int]:
     """The control group files that the agent reads and writes from inside, where no path leads to them."""
     wanted = {
         "memory.oom_control": os.O_RDONLY, "memory.events": os.O_RDONLY, "memory.usage_in_bytes": os.O_RDONLY,
@@ -209,7 +148,7 @@ def _become_agent(
     except OSError as error:
         _report_failure(config.control, error)
         os._exit(1)
-    _serve(config, counters, agent.Jail(separate_ids=config.first_uid is not None))
+    _serve(config, counters, Jail(separate_ids=config.first_uid is not None))
 
 
 def _settle(config: JailConfig, counters: dict[str, int], go_read: int) -> None:
@@ -223,10 +162,10 @@ def _settle(config: JailConfig, counters: dict[str, int], go_read: int) -> None:
         if int(name) not in keep:
             with contextlib.suppress(OSError):
                 os.close(int(name))
-    seccomp.install(seccomp.agent_filter(os.uname().machine))
+    seccomp.Filter(seccomp.agent_filter(os.uname().machine)).install()
 
 
-def _serve(config: JailConfig, counters: dict[str, int], surroundings: agent.Surroundings) -> NoReturn:
+def _serve(config: JailConfig, counters: dict[str, int], surroundings: Surroundings) -> NoReturn:
     try:
         agent.serve(config.control, counters, surroundings)
     finally:
@@ -278,7 +217,3 @@ def _mount_proc(hide_others: bool) -> None:
         if os.path.exists(f"proc/{name}"):
             syscalls.mount(f"proc/{name}", f"proc/{name}", None, syscalls.MS_BIND | syscalls.MS_REC)
             syscalls.make_read_only(f"proc/{name}")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

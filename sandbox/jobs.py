@@ -16,6 +16,7 @@ from sandbox.wire import pack
 _REPORT_BYTES = 8 << 20
 _MAX_FRAME = 128 << 20
 _PAGE = 4096
+COMPILE_LIMITS = Limits(cpu_s=30.0, memory_bytes=1 << 30, file_bytes=128 << 20)
 _LEAST = {
     "cpu_s": 0.001, "memory_bytes": 1 << 20, "pids": 1, "disk_bytes": 1 << 16, "inodes": 16, "file_bytes": 1 << 12,
     "open_files": 16, "output_bytes": 1,
@@ -28,6 +29,7 @@ class Job:
 
     request: Request
     frames: tuple[bytes, ...]  # for the agent, for the program's process, and, with test source, for the driver's
+    compile_frames: tuple[bytes, ...] = ()  # the same for the step before, where the language has one
 
 
 def make_job(request: Request) -> Job | Execution:
@@ -41,18 +43,27 @@ def make_job(request: Request) -> Job | Execution:
     names = sorted(request.files)
     contents = [request.files[name] for name in names]
     program = pack({"files": names}, _encoded(request.source), _stdin(request), _calls(request), *contents)
-    frames = [pack(_header(request, language)), program]
+    header = _header(request, language)
+    frames = [pack({**header, "fresh": not language.compile}), program]
     if isinstance(request.tests, TestSource):
         frames.append(pack({}, _encoded(request.tests.source)))
-    return Job(request, tuple(frames))
+    if not language.compile:
+        return Job(request, tuple(frames))
+    disk = min(request.limits.disk_bytes, request.limits.memory_bytes)  # what it leaves is there during the run
+    limits = {**_limits(COMPILE_LIMITS), "disk_bytes": disk, "inodes": request.limits.inodes}
+    compiling = {**header, **limits, "mode": "script", "report_bytes": 0, "argv": list(language.compile)}
+    return Job(request, tuple(frames), (pack(compiling), program))
+
+
+def _limits(limits: Limits) -> dict[str, Any]:
+    return {**{field.name: getattr(limits, field.name) for field in fields(Limits)}, "wall_s": limits.wall_limit_s}
 
 
 def _header(request: Request, language: Language) -> dict[str, Any]:
-    limits = request.limits
     mode = {TestSource: "tests", Calls: "calls"}.get(type(request.tests), "script")
     return {
-        **{field.name: getattr(limits, field.name) for field in fields(Limits)},
-        "wall_s": limits.wall_limit_s,
+        **_limits(request.limits),
+        "fresh": True,
         "mode": mode,
         "argv": list(language.run),
         "filename": language.filename,

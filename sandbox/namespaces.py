@@ -31,6 +31,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from sandbox import cgroups
 from sandbox.backend import Reply, SlotFailed
@@ -44,7 +45,7 @@ _MAX_BODY = 256 << 20
 _BOOT = (
     "import json,os,sys,types;boot=json.loads(os.read(0,65536));package=types.ModuleType('sandbox');"
     "package.__path__=[boot['path']];sys.modules['sandbox']=package;"
-    "from sandbox import jail;jail.main(boot['config'])"
+    "from sandbox import supervisor;supervisor.main(boot['config'])"
 )
 _ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/box/work", "TMPDIR": "/box/tmp", "LANG": "C.UTF-8",
@@ -140,41 +141,43 @@ class NamespaceBackend:
         """Start one jail. Raises SandboxUnavailable."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        groups = cgroups.make()
+        with tempfile.TemporaryFile() as complaints:
+            try:
+                process = self._spawn(theirs.fileno(), index, complaints)
+            except OSError as error:
+                ours.close()
+                raise SandboxUnavailable(f"the interpreter {self._executable} cannot be started: {error}") from error
+            finally:
+                theirs.close()
+            slot = NamespaceSlot(process, ours)
+            try:
+                await slot.await_ready()
+            except (OSError, EOFError, WireError, TimeoutError) as error:
+                await slot.close()
+                complaints.seek(0)
+                said = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
+                raise SandboxUnavailable(_explain(said or str(error) or "no answer")) from error
+            except BaseException:
+                await slot.close()
+                raise
+        return slot
+
+    def _spawn(self, control: int, index: int, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a supervisor and tell it what to build. The parent must be this thread: its death ends the slot."""
         config = {
-            "control": theirs.fileno(), "life": 0, "first_uid": _first_uid(index), "read_only": self._read_only,
-            "cgroups": groups, "host": os.getpid(), "bare_work": None if self._isolated else new_work_directory(),
+            "control": control, "first_uid": _first_uid(index), "read_only": self._read_only, "host": os.getpid(),
+            "cgroups": cgroups.names(), "bare_work": None if self._isolated else new_work_directory(),
         }  # fmt: skip
         boot = json.dumps({"path": str(Path(__file__).parent), "config": json.dumps(config)})
-        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - kept until the agent is ready
-        try:
-            process = subprocess.Popen(  # noqa: ASYNC220 - a few ms, once per slot; the child's parent must be this thread
-                [self._executable, "-S", "-s", "-P", "-c", _BOOT],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints,
-                env=_ENVIRONMENT, cwd="/", pass_fds=[theirs.fileno()], start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            cgroups.remove(groups)
-            raise SandboxUnavailable(f"the interpreter {self._executable} cannot be started: {error}") from error
-        finally:
-            theirs.close()
+        process = subprocess.Popen(
+            [self._executable, "-S", "-s", "-P", "-c", _BOOT],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints,
+            env=_ENVIRONMENT, cwd="/", pass_fds=[control], start_new_session=True, bufsize=0,
+        )  # fmt: skip
         assert process.stdin is not None
-        process.stdin.write(boot.encode())
-        process.stdin.flush()
-        slot = NamespaceSlot(process, ours)
-        try:
-            await slot.await_ready()
-        except (OSError, EOFError, WireError, TimeoutError) as error:
-            await slot.close()
-            complaints.seek(0)
-            said = complaints.read().decode(errors="replace").strip().rpartition("\n")[2] or f"{error or 'no answer'}"
-            raise SandboxUnavailable(_explain(said)) from error
-        except BaseException:
-            await slot.close()
-            raise
-        finally:
-            complaints.close()
-        return slot
+        with contextlib.suppress(BrokenPipeError):  # it has ended already; its complaint says why
+            process.stdin.write(boot.encode())
+        return process
 
 
 def _first_uid(index: int) -> int | None:

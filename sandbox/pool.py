@@ -7,9 +7,10 @@ import atexit
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from sandbox.backend import Backend, Reply, Slot, SlotFailed
-from sandbox.jobs import Job, make_job
+from sandbox.jobs import COMPILE_LIMITS, Job, make_job
 from sandbox.types import Execution, Request, SandboxError, SandboxUnavailable, Status
 from sandbox.verdict import judge
 
@@ -92,7 +93,7 @@ class SlotPool:
     async def _on_slot(self, index: int, job: Job) -> Reply:
         try:
             slot = self._slots.get(index) or await self._start(index)
-            reply = await slot.execute(job.frames, job.request.limits.wall_limit_s + _BACKSTOP_S)
+            reply = await _execute(slot, job)
         except BaseException:  # failed or cancelled: the slot may be in the middle of anything
             self._discard(index)
             raise
@@ -135,3 +136,12 @@ class SlotPool:
             finally:
                 for index in held:
                     self._free.put_nowait(index)
+
+
+async def _execute(slot: Slot, job: Job) -> Reply:
+    """Compile, where the language does, and run; the reply of the step that ended it."""
+    if job.compile_frames:
+        reply = await slot.execute(job.compile_frames, COMPILE_LIMITS.wall_limit_s + _BACKSTOP_S)
+        if reply.header["program"] != 0 or reply.header["verdict"] is not None or reply.header["broken"]:
+            return replace(reply, compiling=True)
+    return await slot.execute(job.frames, job.request.limits.wall_limit_s + _BACKSTOP_S)

@@ -46,6 +46,8 @@ def warm_up() -> None:
         __import__(name)
     site.setquit()
     site.setcopyright()
+    for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "sandbox"]:
+        del sys.modules[loaded]  # programs and tests shall not find the harness by its name
     compile("def f(x):\n    return [y for y in x if y]\nprint(f([1]))\n", "warm", "exec")
 
 
@@ -54,6 +56,8 @@ def main(job: Job) -> NoReturn:
     script = job.mode == "script"
     module = _new_module("__main__" if script else _TESTED_NAME, job.filename)
     code = _compile(job)
+    if job.mode == "tests":
+        program_side.await_driver(job.channel)
     os.write(job.progress, b".")
     os.close(job.progress)
     status = run_guarded(lambda: exec(code, module.__dict__))  # noqa: S102 - this process exists to do just that
@@ -66,9 +70,7 @@ def main(job: Job) -> NoReturn:
 
 
 def _new_module(name: str, filename: str) -> types.ModuleType:
-    """The module the program runs in; what belongs to the harness disappears from the table of modules."""
-    for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "sandbox"]:
-        del sys.modules[loaded]
+    """The module the program runs in."""
     module = types.ModuleType(name)
     module.__dict__["__file__"] = filename
     module.__dict__["__builtins__"] = builtins
@@ -76,7 +78,7 @@ def _new_module(name: str, filename: str) -> types.ModuleType:
     sys.argv = [filename]
     sys.orig_argv = ["python3", filename]
     sys.path.insert(0, "")
-    random.seed(SEED)
+    random.seed(SEED)  # here, because a fork seeds it anew
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return module
 

@@ -66,9 +66,9 @@ class Reader:
             os.close(self.fd)
             self.fd = -1
 
-    def data(self) -> bytes:
-        """What was read."""
-        return self._area[: self._size]
+    def data(self) -> memoryview:
+        """What was read, in place: a copy would lie in the agent's memory, and so in that of the next program."""
+        return memoryview(self._area)[: self._size]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -133,15 +133,17 @@ def program_filter(machine: str, grouped: bool) -> bytes:
     return b"".join([*steps, _step(_RETURN, _RET_ALLOW)])
 
 
-def install(program: bytes) -> None:
-    """Take on a filter for the rest of this process's life. Needs no_new_privs. Raises OSError."""
-    buffer = ctypes.create_string_buffer(program, len(program))
-    # struct sock_fprog: unsigned short len, padding, pointer
-    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    header_buffer = ctypes.create_string_buffer(header, len(header))
-    syscalls.call(
-        _NR_SECCOMP[os.uname().machine],
-        ctypes.c_uint(1),  # SECCOMP_SET_MODE_FILTER
-        ctypes.c_uint(0),
-        ctypes.c_void_p(ctypes.addressof(header_buffer)),
-    )
+class Filter:
+    """A filter in the form that the kernel takes; made once, taken on by each child."""
+
+    def __init__(self, program: bytes) -> None:
+        self._program = ctypes.create_string_buffer(program, len(program))
+        # struct sock_fprog: unsigned short len, padding, pointer
+        header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(self._program))
+        self._header = ctypes.create_string_buffer(header, len(header))
+        self._arguments = (ctypes.c_uint(1), ctypes.c_uint(0), ctypes.c_void_p(ctypes.addressof(self._header)))
+        self._number = _NR_SECCOMP[os.uname().machine]
+
+    def install(self) -> None:
+        """Take it on for the rest of this process's life. Needs no_new_privs. Raises OSError."""
+        syscalls.call(self._number, *self._arguments)  # SECCOMP_SET_MODE_FILTER, no flags

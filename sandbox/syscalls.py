@@ -34,6 +34,11 @@ class _CapData(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
+# Made once, in the agent: each child would pay for making them.
+_CAPABILITY_HEADER = ctypes.byref(_CapHeader(version=0x20080522, pid=0))  # _LINUX_CAPABILITY_VERSION_3
+_NO_CAPABILITIES = (_CapData * 2)()
+
+
 class _MountAttr(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd"))
 
@@ -108,9 +113,7 @@ def lock_privileges() -> None:
 
 def drop_capabilities() -> None:
     """Give up every capability of this process. Raises OSError."""
-    header = _CapHeader(version=0x20080522, pid=0)  # _LINUX_CAPABILITY_VERSION_3
-    data = (_CapData * 2)()
-    _check(_libc.capset(ctypes.byref(header), data), "capset")
+    _check(_libc.capset(_CAPABILITY_HEADER, _NO_CAPABILITIES), "capset")
 
 
 def set_no_fork_copy(address: int, size: int) -> None:

@@ -7,9 +7,10 @@ import signal as signals
 from dataclasses import dataclass
 
 from sandbox.backend import Reply, SlotFailed
+from sandbox.jobs import COMPILE_LIMITS
 from sandbox.reports import calls_report, stdio_report
 from sandbox.source_reports import source_report
-from sandbox.types import Calls, Execution, Request, Status, Stdio, TestReport, TestSource, ToolchainMissing
+from sandbox.types import Calls, Execution, Limits, Request, Status, Stdio, TestReport, TestSource, ToolchainMissing
 
 _MEMORY_TEXTS = ("MemoryError", "OSError: [Errno 12]", "std::bad_alloc", "  what():  std::bad_alloc")
 
@@ -60,7 +61,7 @@ def _loaded(reply: Reply) -> bool:
 def _tests(request: Request, reply: Reply) -> TestReport | None:
     """What is known of the tests; None where there are none, or the program could not be loaded."""
     well = reply.header["verdict"] is None
-    if request.tests is None or not _loaded(reply):
+    if request.tests is None or reply.compiling or not _loaded(reply):
         return None
     if isinstance(request.tests, Stdio):
         return stdio_report(request.tests, reply.stdout, well and reply.header["program"] == 0)
@@ -76,7 +77,7 @@ def _end(request: Request, reply: Reply) -> _End:
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
     signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
     driven = isinstance(request.tests, TestSource) and reply.header["verdict"] is None
-    if driven and reply.header["driver"] == 0 and not _lost(reply):
+    if driven and not _lost(reply) and (reply.header["driver"] == 0 or signal == signals.SIGKILL):
         return _End(0, None, running=True)
     return _End(code, signal, running=False)
 
@@ -88,11 +89,19 @@ def _lost(reply: Reply) -> bool:
 def _status(request: Request, reply: Reply, end: _End) -> tuple[Status, str]:
     verdict = reply.header["verdict"]
     if verdict is not None:
-        return Status(verdict), _limit_text(verdict, request)
+        limits = COMPILE_LIMITS if reply.compiling else request.limits
+        return Status(verdict), f"{'the compiler ' if reply.compiling else ''}{_limit_text(verdict, limits)}"
+    if reply.compiling:
+        return Status.COMPILE_ERROR, "the compiler refused the program"
+    return _own_end(request, reply, end)
+
+
+def _own_end(request: Request, reply: Reply, end: _End) -> tuple[Status, str]:
+    """The status of a program that met none of our limits."""
     if not _loaded(reply) and "c" in reply.header["progress"]:
         return Status.COMPILE_ERROR, "the program does not compile"
     if end.signal == signals.SIGXCPU:
-        return Status.TIMEOUT_CPU, _limit_text("timeout_cpu", request)
+        return Status.TIMEOUT_CPU, _limit_text("timeout_cpu", request.limits)
     if not _loaded(reply):
         return Status.COMPILE_ERROR, "the compiler itself was ended by the program"
     if end.signal is not None:
@@ -109,8 +118,7 @@ def _ran_out_of_memory(stderr: bytes) -> bool:
     return bool(lines) and lines[-1].decode("utf-8", "replace").startswith(_MEMORY_TEXTS)
 
 
-def _limit_text(verdict: str, request: Request) -> str:
-    limits = request.limits
+def _limit_text(verdict: str, limits: Limits) -> str:
     return {
         "timeout_cpu": f"used more than {limits.cpu_s:g} s of CPU time",
         "timeout_wall": f"ran for more than {limits.wall_limit_s:g} s",

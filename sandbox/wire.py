@@ -16,9 +16,12 @@ class WireError(Exception):
 
 def pack(header: dict[str, Any], *blobs: bytes | memoryview) -> bytes:
     """One frame. The sizes of the blobs travel in the header under "sizes"."""
+    return b"".join([_opening(header, blobs), *blobs])
+
+
+def _opening(header: dict[str, Any], blobs: tuple[bytes | memoryview, ...]) -> bytes:
     head = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
-    body = b"".join(blobs)
-    return len(head).to_bytes(4, "big") + len(body).to_bytes(4, "big") + head + body
+    return len(head).to_bytes(4, "big") + sum(len(blob) for blob in blobs).to_bytes(4, "big") + head
 
 
 def sizes_of(prefix: bytes | bytearray) -> tuple[int, int]:
@@ -62,6 +65,12 @@ def read_frame(fd: int) -> tuple[dict[str, Any], list[memoryview]]:
     head_size, body_size = sizes_of(read_exactly(fd, _LENGTH))
     head = read_exactly(fd, head_size)
     return unpack(head, memoryview(read_exactly(fd, body_size)))
+
+
+def write_frame(fd: int, header: dict[str, Any], *blobs: memoryview) -> None:
+    """Write a frame to a blocking descriptor without copying its blobs."""
+    for part in (_opening(header, blobs), *blobs):
+        write_all(fd, part)
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:

@@ -16,7 +16,8 @@ from sandbox import child, syscalls
 from sandbox.harness import running, shims
 from sandbox.harness.instrument import HOOK, Instrumenter, Site
 from sandbox.harness.link import Lost, text_of
-from sandbox.harness.remote import Remote, TestSide, looks_like_class, mark
+from sandbox.harness.remote import Remote, looks_like_class, mark
+from sandbox.harness.tests_side import TestSide
 from sandbox.program import SEED
 from sandbox.wire import read_frame
 
@@ -137,6 +138,7 @@ def main(header: dict[str, Any], place: child.Place) -> NoReturn:
     child.confine(header, place)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # closes /proc/<pid>/mem and fd to the program, whatever its user id
     os.umask(0)
+    os.write(child.CHANNEL, b"g")  # only now does the program begin
     run_tests(source)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -212,8 +214,6 @@ def _from_program(side: TestSide, name: str, origin: str) -> Any:
 
 def _install_modules(side: TestSide, names: dict[str, tuple[str, str]]) -> None:
     """`import solution` and `from solution import f` find the program; `import pytest` finds at least the usual."""
-    for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "sandbox"]:
-        del sys.modules[loaded]
     program = types.ModuleType("solution")
     public = [name for name, (kind, _) in names.items() if kind == "public"]
     program.__dict__["__all__"] = public

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import builtins
-import io
-import operator
 import os
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from sandbox.harness.callbacks import Callback, Streams
 from sandbox.harness.link import Link, Lost, Message, describe_exception, lineage_of
+from sandbox.harness.operations import OPERATIONS
 from sandbox.harness.values import Coded, Decoder, Encoder, Uncrossable
 
 
@@ -105,6 +105,10 @@ class ProgramSide:
         sys.stdout.flush()
         sys.stderr.flush()
 
+    def subclass(self, name: str, bases: list[type], members: dict[str, Any]) -> type:
+        """A class of the tests that derives from the program's: it lives here, its methods stay with the tests."""
+        return type(name, tuple(bases), {key: _method(value) for key, value in members.items()})
+
     def operate(self, name: str, target: Any, arguments: list[Any]) -> Any:
         """An operator or built-in function on an object of the program."""
         return OPERATIONS[name](target, *arguments)
@@ -117,138 +121,12 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "await": ProgramSide.run_async,
     "op": ProgramSide.operate,
     "flush": ProgramSide.flush,
+    "subclass": ProgramSide.subclass,
 }
 
 
-def _swapped(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda target, other: operation(other, target)
-
-
-_BINARY = (
-    "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift", "and_", "or_", "xor",
-)  # fmt: skip
-_PLAIN = (
-    "eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "abs", "invert", "getitem", "setitem", "delitem", "contains",
-    "index",
-)  # fmt: skip
-_BUILTIN = (
-    "getattr", "setattr", "delattr", "len", "iter", "next", "repr", "str", "bool", "int", "float", "complex", "hash",
-    "isinstance", "issubclass", "dir", "round", "divmod", "format", "reversed", "bytes",
-)  # fmt: skip
-OPERATIONS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(operator, name) for name in (*_BINARY, *_PLAIN)},
-    **{f"r{name}": _swapped(getattr(operator, name)) for name in _BINARY},
-    **{f"i{name}": getattr(operator, f"i{name.rstrip('_')}") for name in _BINARY},
-    **{name: getattr(builtins, name) for name in _BUILTIN},
-}
-# What the program may do with an object of a class of the tests, beside using its public attributes.
-CALLBACK_OPERATIONS = (
-    *_BINARY, "eq", "ne", "lt", "le", "gt", "ge", "neg", "getitem", "setitem", "contains", "len", "bool", "str", "repr",
-    "hash", "int", "float",
-)  # fmt: skip
-
-
-class Streams:
-    """For one request: the program prints to, and reads from, the streams that the tests have put in place."""
-
-    def __init__(self, link: Link, wants: list[str]) -> None:
-        self._link = link
-        self._wants = wants
-        self._out = io.StringIO()
-        self._before = (sys.stdout, sys.stdin, builtins.input)
-
-    def __enter__(self) -> Streams:
-        if "out" in self._wants:
-            sys.stdout = self._out
-        if "in" in self._wants:
-            sys.stdin = self
-            builtins.input = lambda prompt="": self._ask("input", [str(prompt)])
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._wants:
-            sys.stdout, sys.stdin, builtins.input = self._before
-
-    def printed(self) -> str:
-        """What was printed during the request."""
-        return self._out.getvalue()
-
-    def readline(self, *_: object) -> str:
-        """One line of the tests' standard input."""
-        return self._ask("readline", [])
-
-    def read(self, *_: object) -> str:
-        """All of it."""
-        return self._ask("read", [])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.readline, "")
-
-    def _ask(self, action: str, arguments: list[Any]) -> str:
-        answer = self._link.ask([action, -1, ["l", *arguments]])
-        if answer[0] == "ok":
-            return str(answer[1])
-        raise _rebuilt(answer[1], answer[2])
-
-
-class Callback:
-    """In the program's process: a function, iterator or object of the tests, which stays with them."""
-
-    def __init__(self, side: ProgramSide, number: int) -> None:
-        object.__setattr__(self, "_pv_side", side)
-        object.__setattr__(self, "_pv_number", number)
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self._pv_ask("call", [list(arguments), named])
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "__name__":
-            return "test_function"
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self._pv_ask("getattr", [name])
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._pv_ask("setattr", [name, value])
-
-    def __iter__(self) -> Any:
-        return self._pv_ask("iter", [])
-
-    def __next__(self) -> Any:
-        return self._pv_ask("next", [])
-
-    def __eq__(self, other: object) -> Any:
-        return self is other or self._pv_ask("eq", [other])
-
-    def __ne__(self, other: object) -> Any:
-        return not self == other
-
-    def _pv_ask(self, action: str, arguments: list[Any]) -> Any:
-        encoder = Encoder(self._pv_side)
-        answer = self._pv_side.link.ask([action, self._pv_number, encoder.encode(arguments)])
-        if answer[0] == "ok":
-            return Decoder(self._pv_side).decode(answer[1])
-        raise _rebuilt(answer[1], answer[2])
-
-
-def _asking(operation: str) -> Callable[..., Any]:
-    return lambda self, *arguments: self._pv_ask(operation, list(arguments))
-
-
-for _name in CALLBACK_OPERATIONS:
-    if _name not in ("eq", "ne"):
-        setattr(Callback, f"__{_name.rstrip('_')}__", _asking(_name))
-
-
-def _rebuilt(lineage: list[str], text: str) -> BaseException:
-    for name in lineage:
-        kind = getattr(builtins, name, None)
-        if isinstance(kind, type) and issubclass(kind, BaseException):
-            try:
-                return kind(text)
-            except TypeError:
-                continue
-    return RuntimeError(text)
+def _method(value: Any) -> Any:
+    return (lambda self, *arguments, **named: value(self, *arguments, **named)) if callable(value) else value
 
 
 def _encoder_with(containers: list[Any], handles: ProgramSide) -> Encoder:
@@ -291,6 +169,12 @@ def _origin(value: object) -> str:
     if isinstance(module, str) and isinstance(name, str) and module.partition(".")[0] in sys.stdlib_module_names:
         return f"{module}:{name}"
     return ""
+
+
+def await_driver(fd: int) -> None:
+    """Wait until the driver is confined and has its tests: nothing of the program may run before."""
+    if not os.read(fd, 1):
+        os._exit(0)
 
 
 def serve_program(module: types.ModuleType, fd: int) -> None:

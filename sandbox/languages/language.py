@@ -21,8 +21,9 @@ class Language:
     """How programs of one language are made and run.
 
     `compile` and `run` are argument lists for the jail's working directory, where the program lies as `filename`.
-    An empty `run` means that the agent's own warm interpreter runs the source, without starting a process image.
-    `needs` are the executables whose absence makes the language unavailable (`ToolchainMissing`).
+    An empty `compile` means that there is nothing to do before the run; an empty `run`, that the agent's own warm
+    interpreter runs the source, without starting a process image. What the first argument names must be found in the
+    jail's PATH, else the run raises `ToolchainMissing`.
     """
 
     name: str
@@ -30,4 +31,3 @@ class Language:
     self_test: tuple[Proof, ...]
     run: tuple[str, ...] = ()
     compile: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()

@@ -110,7 +110,8 @@ def test_nothing_is_left_when_the_runner_is_killed(runner: subprocess.Popen[str]
 def test_a_process_forked_from_the_runner_does_not_keep_the_jails_alive() -> None:
     forking = RUNNER.replace(
         'print("ready", flush=True)',
-        "child = os.fork()\n    if child == 0:\n        import time\n        time.sleep(300)\n    print(child, flush=True)",
+        "child = os.fork()\n    if child == 0:\n        import time\n        time.sleep(300)\n"
+        "    print(child, flush=True)",
     )
     runner = subprocess.Popen(
         [sys.executable, "-c", forking], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, start_new_session=True

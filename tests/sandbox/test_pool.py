@@ -59,7 +59,7 @@ class ScriptedBackend:
         return Reply({**GOOD, **step}, b"hello\n", b"", b"")
 
     async def close(self) -> None:
-        self.kill()
+        await asyncio.sleep(0)
 
     def kill(self) -> None:
         self.killed += 1
@@ -252,5 +252,12 @@ async def test_a_language_may_start_a_program_image_of_its_own(
     assert (failed.status, failed.exit_code) == (Status.NONZERO, 3)
     assert (await sandbox.run(Request("sh", "kill -9 $$"))).status is Status.SIGNAL
     assert (await sandbox.run(Request("sh", "while :; do :; done", limits=Limits(cpu_s=0.3)))).status == "timeout_cpu"
+    compiled = Language("sh2", "main.sh", (), compile=("/bin/sh", "main.sh"), run=("/bin/sh", "made.sh"))
+    monkeypatch.setitem(LANGUAGES, "sh2", compiled)
+    made = await sandbox.run(Request("sh2", "echo compiling\necho 'read x; echo $((x + 1))' > made.sh", stdin=b"1\n"))
+    assert (made.status, made.stdout) == (Status.OK, "2\n")
+    refused = await sandbox.run(Request("sh2", "echo no >&2; exit 1", tests=Stdio("", "")))
+    assert (refused.status, refused.stderr, refused.tests) == (Status.COMPILE_ERROR, "no\n", None)
+    assert (await sandbox.run(Request("sh2", "exit 0"))).status is Status.NONZERO
     with pytest.raises(ToolchainMissing, match="nothing: No such file"):
         await sandbox.run(Request("nothing", ""))

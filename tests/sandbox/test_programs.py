@@ -217,5 +217,6 @@ async def test_humanevalpack_python(sandbox: Sandbox, shared_data: Path, kind: s
         assert (statuses.count(Status.TIMEOUT_CPU), statuses.count(Status.NONZERO)) == (3, 79)
 
 
-def test_this_is_the_interpreter_that_runs_programs() -> None:
-    assert sys.version_info >= (3, 11)
+async def test_programs_run_in_the_interpreter_that_asks(sandbox: Sandbox) -> None:
+    execution = await sandbox.run(Request("python", "import sys\nprint(sys.version)"))
+    assert execution.stdout == f"{sys.version}\n"

@@ -136,6 +136,8 @@ ACCEPTS = {
     "exit at the end": "import sys\nassert add(1) == 1\nsys.exit(0)\n",
     "approx": "from pytest import approx, raises\nassert add(0.1, 0.2) == approx(0.3)\nassert [add(0.1, 0.2)] == approx([0.3])\nassert {'a': add(1.0)} == approx({'a': 1})\nwith raises(TypeError):\n    add(1, 'x')\n",
     "early return": "def test_it():\n    if LIMIT > 3:\n        assert add(1) == 1\n        return\n    assert add(2) == 3\n",
+    "derived classes": "from solution import Stack\nclass Loud(Stack):\n    factor = 2\n    def push(self, item):\n        self.items = [*self.items, item * self.factor]\n"
+    "s = Loud([1])\ns.push(2)\nassert list(s) == [1, 4]\nassert s.pop() == 4 and isinstance(s, Stack)\n",
     "files beside it": "with open('data.txt', 'w') as f:\n    f.write('x')\nassert read_file('data.txt') == 'x'\n",
 }  # fmt: skip
 
@@ -246,3 +248,20 @@ async def test_output_of_program_and_tests_is_kept(sandbox: Sandbox) -> None:
     tests = TestSource("print('from the tests')\nassert f() == 1\n")
     execution = await sandbox.run(Request("python", "def f():\n    print('from f')\n    return 1\n", tests=tests))
     assert sorted(execution.stdout.splitlines()) == ["from f", "from the tests"]
+
+
+async def test_a_program_that_takes_all_memory_does_not_break_the_sandbox(sandbox: Sandbox) -> None:
+    """Whatever is short, the program's process is what ends; a sandbox error would excuse the program."""
+    hungry = "x = []\nwhile True:\n    x.append(bytearray(1 << 16))\n"
+    many = "import os\nfor _ in range(20):\n    try: os.fork()\n    except OSError: pass\n"
+    kept = "open('/dev/shm/x', 'wb').write(bytes(50 << 20))\n"
+    limits = Limits(cpu_s=1.0, wall_s=3.0, memory_bytes=64 << 20)
+    for source in (
+        hungry,
+        many + hungry,
+        kept + hungry,
+        f"def f():\n    {kept}    x = bytes(60 << 20)\n    return len(x)\n",
+    ):
+        for tests in (None, TestSource("assert f() == 1\n"), TestSource("x = 'x' * (200 << 20)\nassert f() == x\n")):
+            execution = await sandbox.run(Request("python", source, tests=tests, limits=limits))
+            assert execution.tests is None or not execution.tests.passed
