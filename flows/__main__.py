@@ -107,7 +107,10 @@ def make(
 @app.command()
 def verify(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="code, static, math, majority, or records (a run's own).")
+        str,
+        typer.Argument(
+            metavar="KIND", help="code, static, math, majority, tool_calls, schema, or records (a run's own)."
+        ),
     ],
     source: Annotated[Path, typer.Option("--in", help="Rows as JSON lines; for records: a run folder or a shard.")],
     out: Annotated[Path, typer.Option("--out", help="Verdicts as JSON lines, one per row, in order.")],

@@ -26,7 +26,7 @@ from records.schema import row_record
 from records.tables import atomic_file, read_rows
 from records.types import Outcome, Verdict
 from sandbox import open_sandbox
-from verifiers import code_static, code_tests, majority_vote, math_answer
+from verifiers import code_static, code_tests, json_schema, majority_vote, math_answer, tool_calls
 from verifiers.base import Resources
 from verifiers.workers import ProcessPool
 
@@ -47,6 +47,8 @@ KINDS: Mapping[str, RowKind] = {
     "static": RowKind(code_static.Row, code_static.prove_row),
     "math": RowKind(math_answer.Row, math_answer.prove_row),
     "majority": RowKind(majority_vote.Row, majority_vote.prove_row),
+    "tool_calls": RowKind(tool_calls.Row, tool_calls.prove_row),
+    "schema": RowKind(json_schema.Row, json_schema.prove_row),
 }
 RECORDS_KIND = "records"
 """Takes a run folder instead of rows, and answers the stored checks of its accepted records again."""

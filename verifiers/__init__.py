@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from records.types import JSON, Candidate, Check, Outcome, Verdict
-from verifiers import code_static, code_tests, majority_vote, math_answer, response_hygiene, tests_quality
+from verifiers import (
+    code_static,
+    code_tests,
+    json_schema,
+    majority_vote,
+    math_answer,
+    response_hygiene,
+    tests_quality,
+    tool_calls,
+)
 from verifiers.base import Resources, Verifier
 
 VERIFIERS: Mapping[str, Verifier] = {
@@ -17,6 +26,8 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(code_tests.CodeTests, code_tests.verify),
         Verifier(math_answer.MathAnswer, math_answer.verify),
         Verifier(majority_vote.MajorityVote, majority_vote.verify),
+        Verifier(tool_calls.ToolCalls, tool_calls.verify),
+        Verifier(json_schema.SchemaValid, json_schema.verify),
     )
 }
 
