@@ -16,7 +16,7 @@ Not covered.
   (address space) plus sampling of resident memory every 25 ms; a program may overshoot for that long.
 - Secrets inside /usr or the interpreter's directory: what is readable there by everybody is readable by programs.
 - Fair shares: a program uses its core up to its CPU limit.
-- Kernels before 5.12, architectures other than x86_64 and aarch64 (the latter's filter table is untested).
+- Kernels before 5.14, architectures other than x86_64 and aarch64 (the latter's filter table is untested).
 """
 
 from __future__ import annotations

@@ -69,8 +69,9 @@ def read_frame(fd: int) -> tuple[dict[str, Any], list[memoryview]]:
 
 def write_frame(fd: int, header: dict[str, Any], *blobs: memoryview) -> None:
     """Write a frame to a blocking descriptor without copying its blobs."""
-    for part in (_opening(header, blobs), *blobs):
-        write_all(fd, part)
+    write_all(fd, _opening(header, blobs))
+    for blob in blobs:
+        write_all(fd, blob)
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:

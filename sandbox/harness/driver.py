@@ -214,10 +214,7 @@ def _from_program(side: TestSide, name: str, origin: str) -> Any:
 
 def _install_modules(side: TestSide, names: dict[str, tuple[str, str]]) -> None:
     """`import solution` and `from solution import f` find the program; `import pytest` finds at least the usual."""
-    program = types.ModuleType("solution")
-    public = [name for name, (kind, _) in names.items() if kind == "public"]
-    program.__dict__["__all__"] = public
-    program.__dict__["__getattr__"] = lambda name: _attribute(side, names, name)
+    program = ProgramModule(side, names)
     sys.modules.update(dict.fromkeys(_MODULES, program))
     sys.modules["pytest"] = shims.pytest_module()
     sys.path[:] = [path for path in sys.path if path]  # never a directory that the program can write to
@@ -225,10 +222,28 @@ def _install_modules(side: TestSide, names: dict[str, tuple[str, str]]) -> None:
     random.seed(SEED)
 
 
-def _attribute(side: TestSide, names: dict[str, tuple[str, str]], name: str) -> Any:
-    if name not in names:
-        raise AttributeError(f"the program has no {name!r}")
-    return _from_program(side, name, names[name][1])
+class ProgramModule(types.ModuleType):
+    """What `import solution` gives: the program's top-level names, which tests may also patch."""
+
+    def __init__(self, side: TestSide, names: dict[str, tuple[str, str]]) -> None:
+        public = [name for name, (kind, _) in names.items() if kind == "public"]
+        self.__dict__.update(__name__="solution", __all__=public, _pv_side=side, _pv_names=names)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self._pv_names:
+            raise AttributeError(f"the program has no {name!r}")
+        return _from_program(self._pv_side, name, self._pv_names[name][1])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("__"):  # what the import system sets
+            self.__dict__[name] = value
+        else:
+            self._pv_side.request("rename", name, value)
+            self._pv_names[name] = ("private", "")
+
+    def __delattr__(self, name: str) -> None:
+        self._pv_side.request("unname", name)
+        self._pv_names.pop(name, None)
 
 
 def _run_all(code: types.CodeType, namespace: dict[str, Any], report: Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     **{f"r{name}": _swapped(getattr(operator, name)) for name in _BINARY},
     **{f"i{name}": getattr(operator, f"i{name.rstrip('_')}") for name in _BINARY},
     **{name: getattr(builtins, name) for name in _BUILTIN},
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
 }
 # What the program may do with an object of a class of the tests, beside using its public attributes.
 CALLBACK_OPERATIONS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import sys
 import types
@@ -101,9 +102,18 @@ class ProgramSide:
         return asyncio.run(wait())
 
     def flush(self) -> None:
-        """Let go of what the program has printed."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        """Let go of what the program has printed, as far as it has left its streams whole."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+
+    def rename(self, name: str, value: Any) -> None:
+        """Give a top-level name another value, as a test's patch does."""
+        setattr(self._module, name, value)
+
+    def unname(self, name: str) -> None:
+        """Take a top-level name away."""
+        delattr(self._module, name)
 
     def subclass(self, name: str, bases: list[type], members: dict[str, Any]) -> type:
         """A class of the tests that derives from the program's: it lives here, its methods stay with the tests."""
@@ -121,6 +131,8 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "await": ProgramSide.run_async,
     "op": ProgramSide.operate,
     "flush": ProgramSide.flush,
+    "rename": ProgramSide.rename,
+    "unname": ProgramSide.unname,
     "subclass": ProgramSide.subclass,
 }
 
@@ -157,11 +169,21 @@ def _kind(thing: object) -> str:
         return "exception" if issubclass(thing, BaseException) else "class"
     if isinstance(thing, types.ModuleType):
         return "module"
+    if isinstance(thing, types.GeneratorType):
+        return "generator"
+    if hasattr(type(thing), "__await__"):
+        return "awaitable"
     return "function" if callable(thing) and hasattr(thing, "__name__") else "object"
 
 
 def _origin(value: object) -> str:
     """Where a top-level value comes from, if it comes from a library: the tests can take it from there themselves."""
+    with contextlib.suppress(Exception):  # a foreign object's attributes may raise anything
+        return _plain_origin(value)
+    return ""
+
+
+def _plain_origin(value: object) -> str:
     if isinstance(value, types.ModuleType):
         return f"{value.__name__}:"
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)

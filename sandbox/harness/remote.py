@@ -10,6 +10,7 @@ there (`stack.items.append(1)`) changes nothing in the program; arguments that t
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # Questions that only a built-in value may answer: a made-up object would say yes to whatever constant the test names.
 _QUESTIONS = ("startswith", "endswith", "issubset", "issuperset", "isdisjoint")
+
+
+_CLASSES: dict[str, type] = {"generator": types.GeneratorType, "function": types.FunctionType}
 
 
 class Remote:
@@ -36,7 +40,13 @@ class Remote:
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return mark(self._pv_side.request("call", self, list(arguments), named), self._pv_built)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return _CLASSES.get(self._pv_kind, Remote)
+
     def __getattr__(self, name: str) -> Any:
+        if name == "__dict__":
+            raise AttributeError(name)
         if name in _QUESTIONS and not self._pv_built:
             raise TypeError(f"{_what(self)} is not a built-in value: its {name}() is not judged")
         found = self._pv_side.request("op", "getattr", self, [name])
@@ -82,6 +92,9 @@ class Remote:
     def __str__(self) -> str:
         return str(self._pv_side.request("op", "str", self, []))
 
+    def __deepcopy__(self, memo: object) -> Any:
+        return mark(self._pv_side.request("op", "deepcopy", self, []), self._pv_built)
+
     def __instancecheck__(self, thing: object) -> bool:
         return isinstance(thing, Remote) and bool(self._pv_side.request("op", "isinstance", thing, [self]))
 
@@ -93,10 +106,6 @@ class Remote:
 
     def __exit__(self, *_: object) -> bool:
         return bool(self.__getattr__("__exit__")(None, None, None))
-
-    def __await__(self) -> Generator[None, None, Any]:
-        yield from ()
-        return mark(self._pv_side.request("await", self), self._pv_built)
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return (_Deriving("Deriving", (), {"_pv_base": self}),)
@@ -114,6 +123,16 @@ class Remote:
         if arguments and operation not in ("getitem", "setitem", "delitem"):
             self._pv_side.decided = True
         return mark(self._pv_side.request("op", operation, self, arguments), self._pv_built)
+
+
+class RemoteAwaitable(Remote):
+    """A coroutine of the program; a class of its own, because having `__await__` is what makes an awaitable."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, Any]:
+        yield from ()
+        return mark(self._pv_side.request("await", self), self._pv_built)
 
 
 class _Deriving(type):

@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.harness.link import Link, Message, describe_exception
 from sandbox.harness.operations import CALLBACK_OPERATIONS, OPERATIONS
-from sandbox.harness.remote import Remote
+from sandbox.harness.remote import Remote, RemoteAwaitable
 from sandbox.harness.values import Coded, Decoder, Encoder, Uncrossable
 
 
@@ -87,7 +87,8 @@ class TestSide:
             lineage = [str(name) for name in coded[3]]
             if coded[2] == "exception":
                 return self.error_class(lineage)
-            return Remote(self, coded[1], coded[2], lineage)
+            kind = RemoteAwaitable if coded[2] == "awaitable" else Remote
+            return kind(self, coded[1], coded[2], lineage)
         if coded[0] == "g" and type(coded[1]) is str:
             thing = getattr(builtins, coded[1], None)
             if isinstance(thing, type):

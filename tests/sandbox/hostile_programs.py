@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sandbox.types import Limits, Status
 
-SHORT = Limits(cpu_s=0.4, wall_s=1.2, memory_bytes=96 << 20, disk_bytes=16 << 20, pids=16)
+SHORT = Limits(cpu_s=0.3, wall_s=0.9, memory_bytes=96 << 20, disk_bytes=16 << 20, pids=16)
 OK, NONZERO, SIGNAL = Status.OK, Status.NONZERO, Status.SIGNAL
 CPU, WALL, MEMORY, OUTPUT = Status.TIMEOUT_CPU, Status.TIMEOUT_WALL, Status.MEMORY, Status.OUTPUT
 
@@ -196,7 +196,7 @@ HOSTILE = [
         "import os\nprint(sorted(os.listdir('/')) == sorted(set(os.listdir('/')) & "
         "{'bin','sbin','lib','lib32','lib64','libx32','usr','dev','proc','etc','box','tmp','root','home','opt'}))\n"
         "print(any(os.path.exists(p) for p in ('/var', '/run', '/sys', '/mnt', '/srv', '/boot', '/etc/shadow',"
-        "'/var/run/docker.sock', '/run/docker.sock', '/root/.ssh', '/etc/hostname')))",
+        "'/var/run/docker.sock', '/run/docker.sock', '/etc/hostname', '/etc/ssh')))",
         (OK,),
         "True\nFalse\n",
     ),

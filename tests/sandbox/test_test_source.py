@@ -91,6 +91,9 @@ def reverse(node):
     return before
 def read_file(path):
     with open(path) as f: return f.read()
+def total(items): return add(*items)
+def limit(): return LIMIT
+def floor(x): return math.floor(x)
 def pick(x: List[int]): return max(x, default=None)
 """
 
@@ -136,6 +139,12 @@ ACCEPTS = {
     "exit at the end": "import sys\nassert add(1) == 1\nsys.exit(0)\n",
     "approx": "from pytest import approx, raises\nassert add(0.1, 0.2) == approx(0.3)\nassert [add(0.1, 0.2)] == approx([0.3])\nassert {'a': add(1.0)} == approx({'a': 1})\nwith raises(TypeError):\n    add(1, 'x')\n",
     "early return": "def test_it():\n    if LIMIT > 3:\n        assert add(1) == 1\n        return\n    assert add(2) == 3\n",
+    "patched names of the program": "import solution\nfrom unittest.mock import patch, MagicMock\n"
+    "with patch('solution.add', return_value=99) as fake:\n    assert solution.total([1, 2]) == 99\n    fake.assert_called_once_with(1, 2)\n"
+    "assert solution.total([1, 2]) == 3\nwith patch.object(solution, 'LIMIT', 3):\n    assert solution.limit() == 3\nassert solution.limit() == 7\n"
+    "with patch('solution.math.floor', lambda x: 5):\n    assert solution.floor(1.0) == 5\nassert solution.floor(1.0) == 1\n",
+    "copies and kinds": "import copy, types, collections.abc\ns = Stack([1])\nt = copy.deepcopy(s)\nt.push(2)\nassert (len(s), len(t)) == (1, 2)\nassert len(copy.copy(s)) == 1\n"
+    "assert isinstance(countdown(1), types.GeneratorType) and isinstance(countdown(1), collections.abc.Iterator)\nassert isinstance(add, types.FunctionType)\nassert add.__name__ == 'add'\n",
     "derived classes": "from solution import Stack\nclass Loud(Stack):\n    factor = 2\n    def push(self, item):\n        self.items = [*self.items, item * self.factor]\n"
     "s = Loud([1])\ns.push(2)\nassert list(s) == [1, 4]\nassert s.pop() == 4 and isinstance(s, Stack)\n",
     "files beside it": "with open('data.txt', 'w') as f:\n    f.write('x')\nassert read_file('data.txt') == 'x'\n",
