@@ -1,4 +1,4 @@
-"""Chooses the accepted records that make the dataset: first come in seed order, no exact duplicate, no more than asked."""
+"""Chooses which accepted records make the dataset: in seed order, no exact duplicate, no more than asked."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def verify(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="code, static, math, majority, tool_calls, schema, or records (a run's own)."
+            metavar="KIND", help="code, static, math, majority, tool_calls, schema, trace, refusal, or records."
         ),
     ],
     source: Annotated[Path, typer.Option("--in", help="Rows as JSON lines; for records: a run folder or a shard.")],
@@ -125,6 +125,25 @@ def verify(
         print(json.dumps(dict(counts)))
     elif not quiet:
         print(f"{out}: " + ", ".join(f"{counts[name]:,} {name}" for name in ("pass", "fail", "unjudged")))
+
+
+@app.command()
+def curate(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Parquet file or folder, or JSON lines.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for what is kept, the drops and the counts.")],
+    benchmarks: Annotated[list[Path] | None, typer.Option("--benchmarks", help="Benchmark file; repeatable.")] = None,
+    steps: Annotated[str | None, typer.Option("--steps", help="Comma-separated steps; default: all of them.")] = None,
+    field: Annotated[str | None, typer.Option("--field", help="Column that holds the text.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Drop repetition, contamination and duplicates from any dataset, each row with its reason."""
+    from curation.curate import STEPS, CurateOptions
+    from curation.curate import curate as curate_dataset
+
+    chosen = tuple(name.strip() for name in steps.split(",")) if steps else STEPS
+    result = curate_dataset(dataset, out, benchmarks or (), CurateOptions(field=field, steps=chosen))
+    if not quiet:
+        print(result.text().rstrip())
 
 
 @app.command()

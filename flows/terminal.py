@@ -16,6 +16,7 @@ from audit.escapes import EscapeTable, render
 from audit.tables import text_table
 from audit.yield_table import render_text
 from corpus.errors import CorpusError
+from curation.errors import CurationError
 from records.accounts import AccountsError
 from sandbox.types import SandboxError
 from served_model.types import ModelError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from flows.rehearse import Rehearsed
     from flows.settle import Published
 
-MENDABLE = (CorpusError, ModelError, SandboxError, AccountsError, OSError)
+MENDABLE = (CorpusError, CurationError, ModelError, SandboxError, AccountsError, OSError)
 """Errors outside flows that reach the command line as one line and never as a traceback."""
 
 
@@ -44,7 +45,7 @@ def one_line(error: BaseException) -> str:
 
 def exit_status(error: BaseException) -> int:
     """2 for what stands in the config, 1 for what failed while working."""
-    return 2 if isinstance(error, CorpusError) else 1
+    return 2 if isinstance(error, CorpusError | CurationError) else 1
 
 
 def published_json(published: Published, out: Path) -> dict[str, Any]:

@@ -26,7 +26,16 @@ from records.schema import row_record
 from records.tables import atomic_file, read_rows
 from records.types import Outcome, Verdict
 from sandbox import open_sandbox
-from verifiers import code_static, code_tests, json_schema, majority_vote, math_answer, tool_calls
+from verifiers import (
+    code_static,
+    code_tests,
+    json_schema,
+    majority_vote,
+    math_answer,
+    refusal,
+    tool_calls,
+    trace,
+)
 from verifiers.base import Resources
 from verifiers.workers import ProcessPool
 
@@ -49,6 +58,8 @@ KINDS: Mapping[str, RowKind] = {
     "majority": RowKind(majority_vote.Row, majority_vote.prove_row),
     "tool_calls": RowKind(tool_calls.Row, tool_calls.prove_row),
     "schema": RowKind(json_schema.Row, json_schema.prove_row),
+    "trace": RowKind(trace.Row, trace.prove_row),
+    "refusal": RowKind(refusal.Row, refusal.prove_row),
 }
 RECORDS_KIND = "records"
 """Takes a run folder instead of rows, and answers the stored checks of its accepted records again."""

@@ -57,9 +57,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_rows(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """All rows of the files, in order, a row group in memory at a time."""
+    """All rows of the files, in order. Without `pre_buffer=False` pyarrow would hold a whole file in memory."""
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
                 yield from batch.to_pylist()
 

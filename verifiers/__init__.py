@@ -11,9 +11,11 @@ from verifiers import (
     json_schema,
     majority_vote,
     math_answer,
+    refusal,
     response_hygiene,
     tests_quality,
     tool_calls,
+    trace,
 )
 from verifiers.base import Resources, Verifier
 
@@ -28,6 +30,8 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(majority_vote.MajorityVote, majority_vote.verify),
         Verifier(tool_calls.ToolCalls, tool_calls.verify),
         Verifier(json_schema.SchemaValid, json_schema.verify),
+        Verifier(trace.Trace, trace.verify),
+        Verifier(refusal.Refusal, refusal.verify),
     )
 }
 

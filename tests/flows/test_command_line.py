@@ -54,7 +54,7 @@ def assert_one_line(result: subprocess.CompletedProcess[str], status: int, *part
 def test_help_of_every_command(provender: Provender) -> None:
     overview = provender("--help")
     assert overview.returncode == 0
-    for command in ("rehearse", "make", "verify", "export", "report", "inspect", "doctor"):
+    for command in ("rehearse", "make", "verify", "curate", "export", "report", "inspect", "doctor"):
         assert command in overview.stdout
         assert provender(command, "--help").returncode == 0
 
@@ -70,6 +70,7 @@ def test_help_of_every_command(provender: Provender) -> None:
         (["verify", "poetry", "--in", "x", "--out", "y"], "unknown kind"),
         (["verify", "math", "--in", "absent.jsonl", "--out", "y"], "absent.jsonl"),
         (["report", "absent"], "not a run folder"),
+        (["curate", "absent", "--out", "x"], "absent"),
         (["inspect", "absent"], "not a run folder"),
         (["export", "absent", "--out", "x"], "not a run folder"),
         (["export", "absent", "--out", "x", "--format", "csv"], "unknown export"),
@@ -160,6 +161,9 @@ def test_make_resumes_extends_and_refuses_another_run(provender: Provender, tmp_
     assert exported.returncode == 0, exported.stderr
     assert pq.read_table(tmp_path / "train" / "sft").num_rows == kept
     assert pq.read_table(tmp_path / "train" / "rlvr").num_rows == 5
+    curated = provender("curate", tmp_path / "train" / "sft", "--out", tmp_path / "curated")
+    assert curated.returncode == 0, curated.stderr
+    assert 0 < pq.read_table(tmp_path / "curated" / "kept.parquet").num_rows <= kept
     named = provender("report", out).stdout.strip()
     assert Path(tmp_path / named).read_text().startswith("<!doctype html>")
 
