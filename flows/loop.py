@@ -39,7 +39,7 @@ class Loop:
     async def run(self, seeds: Sequence[Seed]) -> ShardResult:
         """Work all seeds side by side, with no barrier between stages, and put the results in seed order.
 
-        Raises what stops a run: ModelUnavailable, BudgetSpent, or an error in a recipe's own code. All replies are in
+        Raises what stops a run: ModelUnavailable, or an error in a recipe's own code. All replies are in
         the journal by then, so nothing paid is lost.
         """
         results = await gather_or_cancel([self._work_seed(seed) for seed in seeds])

@@ -86,10 +86,6 @@ class UnreadableReply(ModelError):
     """A structured reply did not fit its schema, also after the repair round: one bad record."""
 
 
-class BudgetSpent(ModelError):
-    """A configured budget is used up: the run ends cleanly with what there is."""
-
-
 class Model(Protocol):
     """What recipes and judges talk to: the client, a journal in front of it, or a scripted double."""
 
