@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from sandbox.types import Limits, Request, Sandbox
-from tests.sandbox.hostile_programs import HOSTILE, OK, SHORT, Hostile
+from tests.sandbox.hostile_programs import HOSTILE, OK, UNTIMED, Hostile
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,8 +37,8 @@ async def test_the_next_program_finds_nothing_of_the_last(sandbox: Sandbox) -> N
         "if os.fork() == 0:\n    os.setsid(); time.sleep(60)\n"
     )
     for _ in range(4):
-        assert (await sandbox.run(Request("python", nasty, limits=SHORT))).status is OK
-        after = await sandbox.run(Request("python", LEFT_BEHIND, limits=SHORT))
+        assert (await sandbox.run(Request("python", nasty, limits=UNTIMED))).status is OK
+        after = await sandbox.run(Request("python", LEFT_BEHIND, limits=UNTIMED))
         lines = after.stdout.splitlines()
         assert lines[0] == "['shm', 'tmp', 'work'] ['solution.py'] [] []", after
         assert lines[1:] == ["[]", "[1, 1, 1]", "True True"], after
@@ -59,7 +59,7 @@ async def test_no_listener_of_the_host_is_reached(sandbox: Sandbox) -> None:
             "    try:\n        socket.socket(family).connect(address)\n        print('REACHED')\n"
             "    except OSError as error:\n        print('no')\n"
         )
-        execution = await sandbox.run(Request("python", source, limits=SHORT))
+        execution = await sandbox.run(Request("python", source, limits=UNTIMED))
         assert execution.stdout == "no\nno\n"
         for listener in (tcp, abstract):
             with pytest.raises(TimeoutError):
