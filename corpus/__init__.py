@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from corpus import questions, source_code
+from corpus import attempts, questions, source_code
 from corpus.reader import Reader
 
 READERS: Mapping[str, Reader] = {
@@ -12,5 +12,6 @@ READERS: Mapping[str, Reader] = {
     for reader in (
         source_code.READER,
         questions.READER,
+        attempts.READER,
     )
 }

@@ -56,6 +56,10 @@ def rehearse(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each recipe.")] = 100,
     fault_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of replies with a planted fault.")] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the run and of what is planted.")] = 0,
+    recipes: Annotated[
+        str | None, typer.Option(help="Comma-separated recipes, * for any: math/*; default: all.")
+    ] = None,
+    judge_accuracy: Annotated[float, typer.Option(min=0, max=1, help="Share of judgements that are right.")] = 1.0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -64,7 +68,8 @@ def rehearse(
     from flows.config import RehearsalSettings
 
     with reporting(quiet or as_json):
-        result = rehearsal.start(seeds, RehearsalSettings(fault_rate=fault_rate, seed=seed), out)
+        settings = RehearsalSettings(fault_rate=fault_rate, seed=seed, judge_accuracy=judge_accuracy)
+        result = rehearsal.start(seeds, settings, out, recipes.split(",") if recipes else None)
     if as_json:
         print(json.dumps(terminal.rehearsed_json(result), indent=2))
     elif not quiet:

@@ -78,6 +78,7 @@ class RehearsalSettings(_Section):
     fault_rate: float = Field(0.3, ge=0, le=1, description="Share of replies with a planted fault.")
     wire_fault_rate: float = Field(0.05, ge=0, le=0.9, description="Share of requests that first fail on the wire.")
     seed: int = Field(0, ge=0, description="Seed of what is planted.")
+    judge_accuracy: float = Field(1.0, ge=0, le=1, description="Share of the judging roles' verdicts that are right.")
 
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]

@@ -11,6 +11,7 @@ import verifiers
 from generators.recipe import Recipe, Resources, SeedRefused
 from records.accounts import Accounts, StageCount
 from records.types import Candidate, Drop, Outcome, Record, Seed
+from sandbox.types import SandboxError, SandboxUnavailable
 from served_model.types import RequestRefused, UnreadableReply
 from verifiers.base import Resources as VerifyResources
 
@@ -39,8 +40,8 @@ class Loop:
     async def run(self, seeds: Sequence[Seed]) -> ShardResult:
         """Work all seeds side by side, with no barrier between stages, and put the results in seed order.
 
-        Raises what stops a run: ModelUnavailable, or an error in a recipe's own code. All replies are in
-        the journal by then, so nothing paid is lost.
+        Raises what stops a run: ModelUnavailable, SandboxUnavailable, or an error in a recipe's own code. All replies
+        are in the journal by then, so nothing paid is lost.
         """
         results = await gather_or_cancel([self._work_seed(seed) for seed in seeds])
         shard = ShardResult()
@@ -68,7 +69,9 @@ class Loop:
             candidates = await self.recipe.propose(seed, self.resources)
         except SeedRefused as refusal:
             self._drop(result, Drop(seed.id, self.recipe.name, "propose", refusal.reason, refusal.evidence))
-        except (RequestRefused, UnreadableReply) as error:
+        except SandboxUnavailable:
+            raise  # no later seed would fare better
+        except (RequestRefused, UnreadableReply, SandboxError) as error:
             self._drop(result, Drop(seed.id, self.recipe.name, "propose", _code(error), {"error": str(error)}))
         else:
             if candidates:
@@ -102,7 +105,9 @@ class Loop:
         count.entered += 1
         try:
             revision = await self.recipe.revise(attempts, self.resources)
-        except (RequestRefused, UnreadableReply) as error:
+        except SandboxUnavailable:
+            raise
+        except (RequestRefused, UnreadableReply, SandboxError) as error:
             last = attempts[-1].candidate.id
             self._drop(result, Drop(last, self.recipe.name, "revise", _code(error), {"error": str(error)}))
             return None
@@ -139,4 +144,6 @@ def _count_outcome(count: StageCount, record: Record) -> None:
 
 
 def _code(error: Exception) -> str:
+    if isinstance(error, SandboxError):
+        return "sandbox_error"
     return "request_refused" if isinstance(error, RequestRefused) else "unreadable_reply"

@@ -110,9 +110,27 @@ def _shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int
 async def _make_recipes(
     plan: RunPlan, folder: RunFolder, spending: Spending, sizes: dict[str, int]
 ) -> Sequence[RecipeResult]:
-    """All recipes side by side, so that the server is kept full while one of them waits for its verdicts."""
+    """All recipes side by side, so that the server is kept full while one of them waits for its verdicts.
+
+    A recipe whose corpus is what another one makes starts when that one has ended.
+    """
+    loop = asyncio.get_running_loop()
+    ends: list[asyncio.Future[RecipeResult]] = [loop.create_future() for _ in plan.recipes]
 
     async def make(index: int, recipe: RecipePlan) -> RecipeResult:
+        upstream = None
+        if recipe.upstream is not None:
+            made = await ends[recipe.upstream]
+            if not made.whole:  # its attempts would be others when the run goes on, and so would be these seeds
+                ends[index].set_result(RecipeResult(ended="upstream"))
+                return ends[index].result()
+            slug = plan.recipes[recipe.upstream].slug
+            upstream = [folder.shard(slug, shard) for shard in range(made.needed)]
+        result = await schedule(index, recipe, upstream)
+        ends[index].set_result(result)
+        return result
+
+    async def schedule(index: int, recipe: RecipePlan, upstream: list[Path] | None) -> RecipeResult:
         progress.current().recipe(recipe.slug, recipe.choice.seeds)
         config, root = plan.config, folder.root
         scheduler = RecipeScheduler(
@@ -123,7 +141,7 @@ async def _make_recipes(
             work=lambda job: work_shard(job, recipe.slug),
             job=lambda shard: ShardJob(config, root, index, shard),
         )
-        return await scheduler.run(recipe.seed_plan(config, folder, sizes[recipe.slug]).write_shards())
+        return await scheduler.run(recipe.seed_plan(config, folder, sizes[recipe.slug], upstream).write_shards())
 
     return await gather_or_cancel([make(index, recipe) for index, recipe in enumerate(plan.recipes)])
 

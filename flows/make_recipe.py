@@ -25,7 +25,13 @@ class RecipeResult:
     accounts: Accounts = field(default_factory=Accounts)
     shards: int = 0
     accepted: int = 0  # kept for the dataset: no duplicates, not beyond the target
-    ended: str = "corpus"  # target, seeds, corpus, or the budget that was spent
+    ended: str = "corpus"  # target, seeds, corpus, upstream, or the budget that was spent
+    needed: int = 0  # shards up to the one that met the target; all of them where none did
+
+    @property
+    def whole(self) -> bool:
+        """It came to the end that its data has, not to that of a budget: the attempts are the same in every run."""
+        return self.ended in ("target", "seeds", "corpus")
 
 
 @dataclass
@@ -77,6 +83,8 @@ class RecipeScheduler:
         seeds = self.folder.seeds(self.plan.slug, summary.shard)
         self.result.accounts.add(Accounts.from_json(read_extra(seeds, "provender.accounts")))
         self.result.accounts.add(summary.accounts)
+        if not selection.full:
+            self.result.needed = self.result.shards
         selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)]))
         self.spending.add(summary)
         return self._at_end(selection)

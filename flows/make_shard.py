@@ -86,7 +86,8 @@ async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
     journal = Journal.open(folder.journal(plan.slug, job.shard))
     try:
         async with _clients(job.config, journal) as (model, verify):
-            loop = Loop(plan.recipe, Resources(model, plan.settings, job.config.seed), verify, listen)
+            resources = Resources(model, plan.settings, job.config.seed, sandbox=verify.sandbox)
+            loop = Loop(plan.recipe, resources, verify, listen)
             result = await loop.run(read_seeds(folder, plan.slug, job.shard))
         _refuse_broken_judgement(plan, result)
         journal.sync()

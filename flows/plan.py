@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import corpus
+from corpus.attempts import SAME_RUN
 from corpus.errors import CorpusError
 from flows.config import RecipeChoice, RunConfig
 from flows.config_errors import describe
@@ -36,31 +38,39 @@ class RecipePlan:
     settings: Settings
     slug: str  # orders and names its files: "00-math-solve"
     code_hash: str  # of its prompts, or of the user's file
+    upstream: int | None = None  # index of the recipe of the same run whose attempts are its corpus
 
     @property
     def pattern(self) -> str:
         """What its corpus reader is given."""
-        return self.choice.corpus or corpus.READERS[self.recipe.seeds].default
+        return pattern_of(self.choice, self.recipe)
 
     def inputs(self) -> dict[str, Any]:
         """What of it affects rows. Reads the whole corpus once. Raises ConfigError."""
-        try:
-            corpus_hash = corpus.READERS[self.recipe.seeds].fingerprint(self.pattern)
-        except CorpusError as error:
-            raise ConfigError(f"recipes ({self.choice.use}): {error}") from error
         return {
             "use": self.recipe.name,
             "code": self.code_hash,
             "settings": self.settings.model_dump(mode="json"),
             "corpus": self.pattern,
-            "corpus_sha256": corpus_hash,
+            "corpus_sha256": self._corpus_hash(),
             "licence": self.choice.licence,
             "seeds": self.choice.seeds,  # the last shard is cut short by it
         }
 
-    def seed_plan(self, config: RunConfig, folder: RunFolder, size: int) -> SeedPlan:
-        """How its corpus is cut into shards of `size` seeds."""
-        return SeedPlan(self.slug, self.choice, self.recipe, config.seed, size, folder)
+    def _corpus_hash(self) -> str | None:
+        """None where the corpus is made in the run: what it is made from stands in the run's inputs itself."""
+        if self.upstream is not None:
+            return None
+        try:
+            return corpus.READERS[self.recipe.seeds].fingerprint(self.pattern)
+        except CorpusError as error:
+            raise ConfigError(f"recipes ({self.choice.use}): {error}") from error
+
+    def seed_plan(
+        self, config: RunConfig, folder: RunFolder, size: int, upstream: Sequence[Path] | None = None
+    ) -> SeedPlan:
+        """How its corpus is cut into shards of `size` seeds; `upstream` are the shards that it is made from."""
+        return SeedPlan(self.slug, self.choice, self.recipe, config.seed, size, folder, self.pattern, upstream)
 
 
 @dataclass(frozen=True)
@@ -76,11 +86,17 @@ class RunPlan:
         return {
             "seed": self.config.seed,
             "models": {role: settings.name for role, settings in self.config.models.items()},
-            "recipes": [plan.inputs() for plan in self.recipes],
+            "recipes": [plan.inputs() | self._upstream_inputs(plan) for plan in self.recipes],
             "schema": SCHEMA_VERSION,
             "software": VERSION,
             "rehearsal": rehearsal.model_dump(mode="json") if rehearsal else None,
         }
+
+    def _upstream_inputs(self, plan: RecipePlan) -> dict[str, Any]:
+        """A target decides which attempts there are, so for those who read them it cannot be raised later."""
+        if plan.upstream is None:
+            return {}
+        return {"upstream": plan.upstream, "upstream_target": self.recipes[plan.upstream].choice.target}
 
 
 def resolve(config: RunConfig) -> RunPlan:
@@ -99,8 +115,28 @@ def resolve_recipe(config: RunConfig, index: int) -> RecipePlan:
         raise ConfigError(f"{where}: settings: {describe(error, recipe.settings)}") from error
     if corpus.READERS[recipe.seeds].endless and choice.target is None and choice.seeds is None:
         raise ConfigError(f"{where}: set target or seeds: its corpus gives ever new seeds and has no end of its own")
+    upstream = _upstream(config, index, pattern_of(choice, recipe))
     slug = f"{index:02d}-{re.sub(r'[^A-Za-z0-9_]+', '-', recipe.name).strip('-')}"
-    return RecipePlan(choice, recipe, settings, slug, code_hash)
+    return RecipePlan(choice, recipe, settings, slug, code_hash, upstream)
+
+
+def pattern_of(choice: RecipeChoice, recipe: Recipe) -> str:
+    """The corpus that the config names, else the recipe's own default, else its format's."""
+    return choice.corpus or recipe.corpus or corpus.READERS[recipe.seeds].default
+
+
+def _upstream(config: RunConfig, index: int, pattern: str) -> int | None:
+    """The recipe that "run:RECIPE" names: one that stands earlier in the config, so that none waits for itself."""
+    if not pattern.startswith(SAME_RUN):
+        return None
+    name = pattern.removeprefix(SAME_RUN)
+    for earlier in range(index):
+        if config.recipes[earlier].use == name:
+            return earlier
+    raise ConfigError(
+        f"recipes.{index} ({config.recipes[index].use}): corpus {pattern}: no recipe {name} stands before it in this "
+        "config; add it, or name the folder of a finished run"
+    )
 
 
 def _load_recipe(use: str) -> tuple[Recipe, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 
 import corpus
+from corpus.attempts import read_shards
 from flows.config import RecipeChoice
 from flows.run_folder import RunFolder
 from generators.recipe import Recipe
@@ -29,6 +31,8 @@ class SeedPlan:
     run_seed: int
     shard_size: int
     folder: RunFolder
+    pattern: str
+    upstream: Sequence[Path] | None = None  # the shards that are its corpus, where another recipe of the run makes it
 
     def write_shards(self) -> Iterator[int]:
         """Write the seed files one after another and name each shard once its file is there.
@@ -44,10 +48,13 @@ class SeedPlan:
             yield shard
 
     def _stream(self) -> Iterator[Seed | Drop]:
-        reader = corpus.READERS[self.recipe.seeds]
-        pattern = self.choice.corpus or reader.default
-        items = (self._named(item) for item in reader.read(pattern, self.run_seed, self.choice.licence))
+        items = map(self._named, self._read())
         return items if self.choice.seeds is None else _first_seeds(items, self.choice.seeds)
+
+    def _read(self) -> Iterator[Seed | Drop]:
+        if self.upstream is not None:
+            return read_shards(self.upstream)
+        return corpus.READERS[self.recipe.seeds].read(self.pattern, self.run_seed, self.choice.licence)
 
     def _named(self, item: Seed | Drop) -> Seed | Drop:
         """A reader does not know which recipe it reads for."""

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from records.types import Candidate, Record, Seed
+from sandbox.types import Sandbox
 from served_model.types import Model
 
 
@@ -29,12 +30,16 @@ class SeedRefused(Exception):
 
 @dataclass(frozen=True)
 class Resources:
-    """What a recipe may use: the model (through the journal), its settings, and the run's seed and round."""
+    """What a recipe may use: the model (through the journal), its settings, the run's seed and round, the sandbox.
+
+    The sandbox is for real results that become part of an example (a tool's output, a cell's), not for marking it.
+    """
 
     model: Model
     settings: Any  # the recipe's own Settings subclass
     run_seed: int
     round: int = 0
+    sandbox: Sandbox | None = None  # there in every run; None only where a test builds a recipe without one
 
 
 @dataclass(frozen=True)
@@ -50,4 +55,5 @@ class Recipe:
     settings: type[Settings]
     propose: Callable[[Seed, Resources], Awaitable[list[Candidate]]]
     revise: Callable[[Sequence[Record], Resources], Awaitable[Candidate | None]] | None = None
-    sandbox: bool = False  # its checks run programs, so a run is refused where nothing can isolate them
+    sandbox: bool = False  # it or its checks run programs, so a run is refused where nothing can isolate them
+    corpus: str = ""  # the pattern it reads by default, where that is not its format's own, e.g. "run:math/solve"

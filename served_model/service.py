@@ -24,6 +24,7 @@ from served_model.types import ChatRequest, Listing, ModelUnavailable, Reply, Re
 from served_model.wire import Completion, one_line, read_answer, request_body
 
 PROMPT_HEADER = "X-Provender-Prompt"
+REPAIRS_HEADER = "X-Provender-Repairs"
 KEY_HEADER = "X-Provender-Key"
 IDLE_CONNECTION_S = 4.0  # below the 5 s of uvicorn (vLLM): else requests go out on connections that just closed
 LISTING_TIMEOUT_S = 5.0  # of the list of served models, which only makes an error message better
@@ -96,6 +97,8 @@ class ModelService:
         key = self.key(request)
         body = request_body(self.config.name, request)
         headers = {PROMPT_HEADER: quote(request.prompt, safe="/._-:"), KEY_HEADER: key}
+        if request.repairs:
+            headers[REPAIRS_HEADER] = quote(request.repairs, safe="/._-:")
         trouble: Trouble | None = None
         while True:
             lease = await self._acquire(trouble)

@@ -138,7 +138,7 @@ def repair_request(request: ChatRequest, reply: Reply, problem: str) -> ChatRequ
     # Several servers refuse an assistant message without content.
     said = Message("assistant", reply.text or "(empty reply)")
     messages = (*request.messages, said, *asked)
-    return replace(request, messages=messages, prompt=prompt.name, prompt_sha256=prompt.sha256)
+    return replace(request, messages=messages, prompt=prompt.name, prompt_sha256=prompt.sha256, repairs=request.prompt)
 
 
 async def ask_readable(

@@ -32,6 +32,7 @@ class ChatRequest:
     prompt: str  # name of the prompt file
     prompt_sha256: str
     schema: Mapping[str, Any] | None = None
+    repairs: str = ""  # in a repair round: the prompt whose reply could not be read
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from served_model.rehearsal.answer_key import AnswerKey
 from served_model.rehearsal.knowledge import KnowledgeError, load_knowledge
-from served_model.rehearsal.player import Settings
+from served_model.rehearsal.role import Settings
 from served_model.rehearsal.server import RehearsalModel, application
 
 HOST = "127.0.0.1"
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KnowledgeError, OSError) as error:
         sys.stderr.write(f"rehearsal model: {error}\n")
         return 2
-    settings = Settings(options.seed, options.fault_rate, wire, facts)
+    settings = Settings(options.seed, options.fault_rate, wire, facts, options.judge_accuracy)
     try:
         asyncio.run(_serve(options, settings, answer_key, parent))
     finally:
@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fault-rate", type=_share, default=0.0, help="share of replies with a planted fault")
     parser.add_argument("--wire-fault-rate", type=_share, help="share of requests that fail once (fault rate / 4)")
+    parser.add_argument("--judge-accuracy", type=_share, default=1.0, help="share of judgements that are right (1)")
     parser.add_argument("--knowledge", type=Path, help="JSON lines with question and answer")
     parser.add_argument("--answer-key", type=Path, default=Path(os.devnull), help="JSON lines are added to this file")
     parser.add_argument("--latency-ms", type=float, default=0.0)

@@ -12,16 +12,10 @@ from random import Random
 from typing import Any
 
 from records.types import canonical_json
+from served_model.rehearsal.roles import find_prompt
 
 MODEL = "rehearsal"
-PROBLEM = "generators.code/problem"
-SOLUTION = "generators.code/solution"
-TESTS = "generators.code/tests"
-REVISE = "generators.code/revise"
-SOLVE = "generators.math/solve"
-REPAIR = "served_model/repair"
-PROMPTS = (PROBLEM, SOLUTION, TESTS, REVISE, SOLVE)
-TAG = re.compile(r"<(snippet|problem|signature|solution|tests|feedback|question)>")
+TAG = re.compile(r"<([a-z][a-z_]{0,30})>")
 CHARS_PER_TOKEN = 4
 DEFAULT_MAX_TOKENS = 4096
 MAX_TEXT = 1 << 20  # characters of all messages; far above any prompt of ours
@@ -40,6 +34,8 @@ class Ask:
     user_text: str
     header_prompt: str
     max_tokens: int
+    messages: tuple[Mapping[str, Any], ...] = ()
+    repaired_prompt: str = ""  # for a repair: the prompt whose reply could not be read
 
     @cached_property
     def request(self) -> str:
@@ -51,10 +47,10 @@ class Ask:
         """The tagged parts of the user's messages; of several with one name the last whole one counts."""
         return read_tags(self.user_text)
 
-    @property
+    @cached_property
     def prompt(self) -> str:
-        """The prompt to play: the header's, or for a repair (or a client without the header) what the tags show."""
-        return self.header_prompt if self.header_prompt in PROMPTS else _prompt_of(self.tags)
+        """The prompt to play."""
+        return find_prompt(self.header_prompt, self.repaired_prompt, self.tags.keys())
 
     @property
     def prompt_tokens(self) -> int:
@@ -67,7 +63,7 @@ class Ask:
         return Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
 
 
-def read_ask(data: bytes, header_prompt: str = "") -> Ask:
+def read_ask(data: bytes, header_prompt: str = "", repaired_prompt: str = "") -> Ask:
     """Read a request body. Raises BadRequest."""
     try:
         body = json.loads(data)
@@ -81,10 +77,11 @@ def read_ask(data: bytes, header_prompt: str = "") -> Ask:
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or DEFAULT_MAX_TOKENS
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise BadRequest("max_tokens is not a positive whole number")
-    text = "\n".join(_content(message) for message in _messages(body) if message.get("role") == "user")
+    messages = _messages(body)
+    text = "\n".join(_content(message) for message in messages if message.get("role") == "user")
     if len(text) > MAX_TEXT:
         raise BadRequest("the messages are too long")
-    return Ask(canonical, str(body.get("model")), text, header_prompt, limit)
+    return Ask(canonical, str(body.get("model")), text, header_prompt, limit, tuple(messages), repaired_prompt)
 
 
 def read_tags(text: str) -> dict[str, str]:
@@ -104,16 +101,6 @@ def read_tags(text: str) -> dict[str, str]:
 def count_tokens(text: str) -> int:
     """Tokens of a text, about: one per four characters."""
     return -(-len(text) // CHARS_PER_TOKEN)
-
-
-def _prompt_of(tags: Mapping[str, str]) -> str:
-    if "question" in tags:
-        return SOLVE
-    if "feedback" in tags:
-        return REVISE
-    if "snippet" in tags:
-        return PROBLEM
-    return SOLUTION
 
 
 def _messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -36,6 +36,7 @@ class RehearsalServer:
     answer_key: Path | None = None
     latency_ms: float = 0.0
     slots: int = 256
+    judge_accuracy: float = 1.0
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -101,6 +102,7 @@ class RehearsalServer:
             "answer-key": self.answer_key,
             "latency-ms": self.latency_ms,
             "slots": self.slots,
+            "judge-accuracy": self.judge_accuracy,
         }
         given = [f"--{name}={value}" for name, value in options.items() if value is not None]
         return [sys.executable, "-m", "served_model.rehearsal", *given]

@@ -12,10 +12,12 @@ from aiohttp import web
 from served_model.rehearsal.answer_key import AnswerKey, AnswerKeyError
 from served_model.rehearsal.asking import MODEL, Ask, BadRequest, count_tokens, read_ask
 from served_model.rehearsal.faults import draw_wire_fault
-from served_model.rehearsal.player import Played, Settings, play
+from served_model.rehearsal.player import Played, play
+from served_model.rehearsal.role import Settings
 from served_model.rehearsal.wire import fail
 
 PROMPT_HEADER = "X-Provender-Prompt"
+REPAIRS_HEADER = "X-Provender-Repairs"
 KEY_HEADER = "X-Provender-Key"
 KEY = re.compile(r"[0-9a-f]{32}")
 MAX_BODY = 16 << 20  # bytes
@@ -40,7 +42,8 @@ class RehearsalModel:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions."""
         try:
-            ask = read_ask(await request.read(), request.headers.get(PROMPT_HEADER, ""))
+            headers = request.headers
+            ask = read_ask(await request.read(), headers.get(PROMPT_HEADER, ""), headers.get(REPAIRS_HEADER, ""))
         except BadRequest as error:
             return _error(400, str(error))
         if ask.model != MODEL:

@@ -100,6 +100,59 @@ async def test_a_recipe_from_outside_the_tree(url: str, tmp_path: Path) -> None:
         await run(config(url, [recipe]), str(tmp_path / "broken"))
 
 
+AGAIN = """
+from dataclasses import replace
+
+from generators.attempts import chains_of
+from generators.math import solve
+from generators.recipe import Recipe, SeedRefused
+
+async def propose(seed, resources):
+    chains = chains_of(seed)
+    if all(chain[-1].outcome == "pass" for chain in chains):
+        raise SeedRefused("solved")
+    return await solve.propose(chains[0][0].candidate.seed, replace(resources, round=1))
+
+AGAIN = Recipe("mine/again", seeds="attempts", settings=solve.SolveSettings, propose=propose, corpus="run:math/solve")
+"""
+
+
+async def test_the_attempts_of_one_recipe_are_the_seeds_of_another(url: str, tmp_path: Path) -> None:
+    (tmp_path / "again.py").write_text(AGAIN)
+    first, again = {"use": "math/solve", "seeds": 12}, {"use": f"{tmp_path}/again.py:AGAIN"}
+    made = await run(config(url, [first, again], shard_size=5), str(tmp_path / "one"))
+    assert made.ended == {"00-math-solve": "seeds", "01-mine-again": "corpus"}
+    read, proposed = made.accounts.stage("mine/again", "corpus"), made.accounts.stage("mine/again", "propose")
+    assert read.accepted == proposed.entered == 12
+    assert 0 < proposed.accepted < 12 and proposed.reasons == {"propose: solved": 12 - proposed.accepted}
+    folder = f"{tmp_path}/one/shards/00-*.parquet:math/solve"
+    other = await run(config(url, [again | {"corpus": folder}], shard_size=5), str(tmp_path / "two"))
+    assert other.accounts.stage("mine/again", "propose").reasons == proposed.reasons
+    shards = [sorted((tmp_path / name / "shards").glob("*mine-again*")) for name in ("one", "two")]
+    assert [path.read_bytes() for path in shards[0]] == [path.read_bytes() for path in shards[1]]
+
+
+async def test_attempts_that_nobody_makes_are_refused(url: str, tmp_path: Path) -> None:
+    (tmp_path / "again.py").write_text(AGAIN)
+    first, again = {"use": "math/solve", "target": 8}, {"use": f"{tmp_path}/again.py:AGAIN"}
+    with pytest.raises(ConfigError, match="no recipe math/solve stands before it"):
+        await run(config(url, [again, first]), str(tmp_path / "run"))
+    with pytest.raises(ConfigError, match="no finished shard there"):
+        await run(config(url, [again | {"corpus": f"{tmp_path}/nowhere"}]), str(tmp_path / "run"))
+    await run(config(url, [first, again]), str(tmp_path / "run"))
+    with pytest.raises(ConfigError, match="upstream_target was 8, is 9"):  # other attempts would be other seeds
+        await run(config(url, [first | {"target": 9}, again]), str(tmp_path / "run"))
+
+
+async def test_a_recipe_waits_for_attempts_that_a_budget_cut_off(url: str, tmp_path: Path) -> None:
+    (tmp_path / "again.py").write_text(AGAIN)
+    recipes = [{"use": "math/solve", "seeds": 12}, {"use": f"{tmp_path}/again.py:AGAIN"}]
+    cut = await run(config(url, recipes, shard_size=5, budget={"tokens": 1}), str(tmp_path / "run"))
+    assert cut.ended == {"00-math-solve": "budget: tokens", "01-mine-again": "upstream"}
+    whole = await run(config(url, recipes, shard_size=5), str(tmp_path / "run"))
+    assert whole.ended["01-mine-again"] == "corpus" and whole.accepted["01-mine-again"] > 0
+
+
 async def test_a_judge_that_is_broken_stops_the_run_before_the_shard_is_written(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,14 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from served_model.rehearsal.asking import PROBLEM, PROMPTS, REPAIR, REVISE, SOLVE, BadRequest, read_ask, read_tags
+from served_model.rehearsal.asking import BadRequest, read_ask, read_tags
+from served_model.rehearsal.code_roles import PROBLEM, REVISE, SOLUTION, TESTS
 from served_model.rehearsal.faults import FAULTS, WIRE_FAULTS, decidable_by, draw_fault, draw_wire_fault
-from served_model.rehearsal.player import Settings, play
+from served_model.rehearsal.math_roles import SOLVE
+from served_model.rehearsal.player import play
+from served_model.rehearsal.role import Settings
+from served_model.rehearsal.roles import ROLES
 
 DRAWS = 2000
 
 
-@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("prompt", ROLES)
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
 def test_faults_come_at_their_rate_and_in_all_kinds(prompt, rate):
     drawn = Counter(draw_fault(prompt, random.Random(f"{prompt} {seed}"), rate) for seed in range(DRAWS))
@@ -28,7 +32,7 @@ def test_faults_come_at_their_rate_and_in_all_kinds(prompt, rate):
         for kind, fault in FAULTS[prompt].items():
             share = fault.weight / total
             assert abs(drawn[kind] - share * DRAWS) <= 4 * (DRAWS * share * (1 - share)) ** 0.5
-            assert decidable_by(prompt, kind) in ("execution", "equivalence", "format")
+            assert decidable_by(prompt, kind) in ("execution", "equivalence", "format", "state", "judge")
 
 
 def test_wire_faults_come_in_all_kinds():
@@ -59,8 +63,18 @@ def test_server_seed_and_body_decide(make_ask, snippet):
 def test_the_prompt_is_found_without_a_header(make_ask):
     assert make_ask("", snippet="x").prompt == PROBLEM
     assert make_ask("", question="x").prompt == SOLVE
-    assert make_ask(REPAIR, problem="p", signature="s", solution="x", tests="t", feedback="f").prompt == REVISE
-    assert make_ask("somebody.elses/prompt").prompt in PROMPTS
+    assert (
+        make_ask("served_model/repair", problem="p", signature="s", solution="x", tests="t", feedback="f").prompt
+        == REVISE
+    )
+    assert make_ask("somebody.elses/prompt").prompt in ROLES
+
+
+def test_a_repair_names_the_prompt_that_it_repairs(make_body):
+    body = make_body("<problem>\np\n</problem>\n<signature>\ns\n</signature>")
+    assert read_ask(body, "served_model/repair", TESTS).prompt == TESTS
+    assert read_ask(body, "served_model/repair").prompt == SOLUTION
+    assert read_ask(body, REVISE, TESTS).prompt == REVISE
 
 
 def test_tags_are_read_around_prose_and_code():

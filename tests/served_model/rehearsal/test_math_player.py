@@ -8,11 +8,12 @@ from fractions import Fraction
 
 import pytest
 
-from served_model.rehearsal.asking import SOLVE
 from served_model.rehearsal.faults import FAULTS
 from served_model.rehearsal.knowledge import Fact, KnowledgeError, load_knowledge, read_number
 from served_model.rehearsal.math_player import HOSTILE
-from served_model.rehearsal.player import Settings, play, play_fault
+from served_model.rehearsal.math_roles import SOLVE
+from served_model.rehearsal.player import play, play_fault
+from served_model.rehearsal.role import Settings
 from verifiers.answer_extraction import extract_answer
 from verifiers.equivalence import is_equivalent
 from verifiers.workers import ProcessPool

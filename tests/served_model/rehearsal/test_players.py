@@ -9,11 +9,12 @@ import re
 
 import pytest
 
-from served_model.rehearsal.asking import PROBLEM, REVISE, SOLUTION, TESTS
 from served_model.rehearsal.attacks import fill_attack, load_attacks
 from served_model.rehearsal.bank import draw_task, expected, load_families, outputs, same_program
+from served_model.rehearsal.code_roles import PROBLEM, REVISE, SOLUTION, TESTS
 from served_model.rehearsal.faults import FAULTS
-from served_model.rehearsal.player import Settings, play, play_fault
+from served_model.rehearsal.player import play, play_fault
+from served_model.rehearsal.role import Settings
 from served_model.rehearsal.tests_writer import write_tests
 
 SEEDS = range(40)

@@ -13,10 +13,11 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from served_model.rehearsal.answer_key import AnswerKey
-from served_model.rehearsal.asking import PROBLEM, SOLVE
+from served_model.rehearsal.code_roles import PROBLEM
 from served_model.rehearsal.faults import WIRE_FAULTS
 from served_model.rehearsal.knowledge import Fact
-from served_model.rehearsal.player import Settings
+from served_model.rehearsal.math_roles import SOLVE
+from served_model.rehearsal.role import Settings
 from served_model.rehearsal.server import KEY_HEADER, PROMPT_HEADER, RehearsalModel, application
 
 TROUBLE = (aiohttp.ClientError, ConnectionError, ValueError)

@@ -1,0 +1,82 @@
+"""Reads what a recipe made, accepted or not, as seeds of another: debugging dialogues, corrections, harder problems.
+
+A seed holds every finished chain of one seed of the earlier recipe, with all attempts and verdicts; recipes read them
+with `generators.attempts.chains_of`. The pattern is a run folder, a file or glob of shards, each with `:RECIPE` behind
+it where only one recipe of several is meant: "runs/first:math/solve". "run:math/solve" is that recipe in the same run;
+the flow resolves it, since only the flow knows which shards that is.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from corpus.errors import CorpusError
+from corpus.reader import Reader, hash_files
+from records.tables import read_rows
+from records.types import Seed, canonical_json, stable_hash
+
+SAME_RUN = "run:"
+RECIPE = re.compile(r"(?P<files>.+):(?P<recipe>[a-z_]+/[a-z_]+)")
+REMEDY = "no finished shard there; name a run folder, a file or glob of its shards, or run:RECIPE"
+
+
+def read(pattern: str, run_seed: int, licence: str) -> Iterator[Seed]:
+    """Seeds in the order of shards and rows. Licences come from the rows. Raises CorpusError."""
+    match = RECIPE.fullmatch(pattern)
+    recipe = match["recipe"] if match else None
+    return read_shards(_files(pattern), recipe)
+
+
+def read_shards(files: Iterable[Path], recipe: str | None = None) -> Iterator[Seed]:
+    """Seeds from the given shards, of one recipe where it is named. Raises CorpusError."""
+    for file in files:
+        rows = (row for row in _rows(file) if recipe in (None, row["recipe"]))
+        for _, group in groupby(rows, key=lambda row: (row["recipe"], row["seed_id"])):
+            yield _seed(list(group))
+
+
+def fingerprint(pattern: str) -> str:
+    """Hash of the shards' names and contents. Raises CorpusError."""
+    return hash_files(_files(pattern))
+
+
+def _files(pattern: str) -> list[Path]:
+    if pattern.startswith(SAME_RUN):
+        raise CorpusError(pattern, None, "corpus", "means a recipe of the same run, and only a run can read it")
+    match = RECIPE.fullmatch(pattern)
+    place = match["files"] if match else pattern
+    folder = Path(place) / "shards"
+    names = folder.glob("*.parquet") if folder.is_dir() else map(Path, glob.glob(place))  # noqa: PTH207 - may be absolute
+    files = sorted(path for path in names if path.is_file())
+    if not files:
+        raise CorpusError(pattern or "corpus", None, "corpus", REMEDY)
+    return files
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        yield from read_rows([file])
+    except (OSError, pa.ArrowInvalid) as error:
+        raise CorpusError(str(file), None, None, f"cannot be read as a shard: {error}") from error
+
+
+def _seed(rows: list[dict[str, Any]]) -> Seed:
+    first = rows[0]
+    chains = [list(chain) for _, chain in groupby(rows, key=lambda row: row["chain_id"])]
+    return Seed(
+        id=stable_hash("attempts", first["recipe"], first["seed_id"], *(row["id"] for row in rows)),
+        text=first["seed_text"],
+        source=first["seed_source"],
+        licence=first["seed_licence"],
+        fields={"chains": canonical_json(chains), "recipe": first["recipe"]},
+    )
+
+
+READER = Reader(name="attempts", read=read, fingerprint=fingerprint, default="", endless=False)

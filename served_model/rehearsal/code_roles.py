@@ -1,0 +1,66 @@
+"""The prompts of the code recipes, with the faults that are planted in their replies."""
+
+from __future__ import annotations
+
+from served_model.rehearsal.code_player import play_problem, play_solution, play_tests
+from served_model.rehearsal.revise_player import play_revise
+from served_model.rehearsal.role import Fault, Role, of_tags
+
+PROBLEM = "generators.code/problem"
+SOLUTION = "generators.code/solution"
+TESTS = "generators.code/tests"
+REVISE = "generators.code/revise"
+
+ROLES = (
+    Role(
+        PROBLEM,
+        frozenset({"snippet"}),
+        {
+            "missing_section": Fault(2, "format"),
+            "sections_out_of_order": Fault(2, "format"),
+            "truncated": Fault(2, "format"),
+        },
+        of_tags(play_problem),
+    ),
+    # The costly kinds (each holds a sandbox until its limit) come less often.
+    Role(
+        SOLUTION,
+        frozenset({"problem", "signature"}),
+        {
+            "wrong_solution": Fault(6, "execution"),
+            "syntax_error": Fault(2, "execution"),
+            "undefined_name": Fault(2, "execution"),
+            "missing_import": Fault(2, "execution"),
+            "endless_loop": Fault(1, "execution"),
+            "memory_bomb": Fault(1, "execution"),
+            "sandbox_attack": Fault(3, "execution"),
+            "verdict_spoof": Fault(4, "execution"),
+            "no_code_block": Fault(2, "format"),
+            "truncated": Fault(2, "format"),
+        },
+        of_tags(play_solution),
+    ),
+    Role(
+        TESTS,
+        frozenset({"problem", "signature"}),
+        {
+            "wrong_tests": Fault(4, "execution"),
+            "vacuous_tests": Fault(4, "execution"),
+            "tests_swallow_failures": Fault(3, "execution"),
+            "syntax_error_in_tests": Fault(2, "execution"),
+            "no_code_block": Fault(2, "format"),
+        },
+        of_tags(play_tests),
+    ),
+    Role(
+        REVISE,
+        frozenset({"problem", "signature", "solution", "tests", "feedback"}),
+        {
+            "gutted_tests": Fault(3, "execution"),
+            "still_wrong": Fault(3, "execution"),
+            "malformed_json": Fault(2, "format"),
+            "no_op": Fault(2, "execution"),
+        },
+        of_tags(play_revise),
+    ),
+)
