@@ -100,7 +100,7 @@ def _attempt(row: Row) -> Iterator[str]:
     yield ""
     yield f"== attempt {row['attempt'] + 1}{final}  id {row['id']}  {verdict}"
     for message in row["messages"]:
-        yield from _block(message["role"], message["content"])
+        yield from _block(message["role"], _said(message))
     shown = {message["content"] for message in row["messages"]}
     for name, text in json_items(row["parts"]):
         if text not in shown:
@@ -116,6 +116,12 @@ def _attempt(row: Row) -> Iterator[str]:
     for call in row["calls"]:
         yield f"-- call {inert_line(call['part'])}"
         yield from (f"{INDENT}{name}: {inert_line(str(call[name]))}" for name in CALL_FACTS)
+
+
+def _said(message: Row) -> str:
+    """The text of a message, and the calls that it makes."""
+    calls = [f"{call['name']}({call['arguments']})" for call in message.get("tool_calls") or ()]
+    return "\n".join([message["content"], *calls] if message["content"] else calls)
 
 
 def _drop(row: Row) -> Iterator[str]:

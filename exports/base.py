@@ -8,6 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from records.messages import openai_message
+from records.schema import read_message
+
 Row = Mapping[str, Any]
 """A row of the RECORDS schema."""
 
@@ -17,6 +20,28 @@ Group = Sequence[Row]
 RowsOf = Callable[[Group, Set[str]], Iterator[dict[str, Any]]]
 """Makes training rows of a group; the set holds the ids of the records that the dataset keeps."""
 
+TOOL_MESSAGES: pa.DataType = pa.list_(
+    pa.struct(
+        [
+            ("role", pa.string()),
+            ("content", pa.string()),
+            (
+                "tool_calls",
+                pa.list_(
+                    pa.struct(
+                        [
+                            ("id", pa.string()),
+                            ("type", pa.string()),
+                            ("function", pa.struct([("name", pa.string()), ("arguments", pa.string())])),
+                        ]
+                    )
+                ),
+            ),
+            ("tool_call_id", pa.string()),
+            ("name", pa.string()),
+        ]
+    )
+)
 MESSAGES: pa.DataType = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 ORIGIN: list[tuple[str, pa.DataType]] = [
@@ -34,9 +59,28 @@ class Export:
 
     name: str
     about: str  # one sentence for the dataset card
-    schema: pa.Schema
+    schema: pa.Schema  # of a dataset without tools; see `with_tools`
     rows_of: RowsOf
     unique: Callable[[Mapping[str, Any]], str] | None = None
+
+
+def with_tools(schema: pa.Schema) -> pa.Schema:
+    """The schema of a dataset in which some record has tools: OpenAI's messages, and `tools` as JSON text.
+
+    Only such a dataset has these columns: chat templates take a key that is there with null for a message with calls.
+    """
+    fields = [field.with_type(TOOL_MESSAGES) if field.type == MESSAGES else field for field in schema]
+    return pa.schema([*fields, pa.field("tools", pa.string())])
+
+
+def messages_of(row: Row) -> list[dict[str, Any]]:
+    """The stored dialogue in OpenAI's form."""
+    return [openai_message(read_message(message)) for message in row["messages"]]
+
+
+def tools_of(row: Row) -> str | None:
+    """The tools as JSON text; none where the dialogue offers none."""
+    return row.get("tools") or None
 
 
 def origin(row: Row) -> dict[str, Any]:
@@ -44,9 +88,9 @@ def origin(row: Row) -> dict[str, Any]:
     return {name: row[name] for name, _ in ORIGIN}
 
 
-def prompt_and_reply(row: Row) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def prompt_and_reply(row: Row) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The dialogue before its last assistant turn, and from that turn on. Without such a turn the reply is empty."""
-    messages = row["messages"]
+    messages = messages_of(row)
     turns = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
     cut = turns[-1] if turns else len(messages)
     return messages[:cut], messages[cut:]

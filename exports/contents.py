@@ -13,6 +13,7 @@ class Contents:
     """Counts over the kept records; `rows` counts the rows of every export that has a file."""
 
     rows: dict[str, int] = field(default_factory=dict)
+    test_rows: dict[str, int] = field(default_factory=dict)  # of `rows`, those in the split of held-out tools
     records: Counter[str] = field(default_factory=Counter)  # recipe -> records
     checks: dict[str, Counter[str]] = field(default_factory=dict)  # recipe -> kind of check -> records that passed it
     models: Counter[str] = field(default_factory=Counter)  # model -> records

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from exports import EXPORTS
 from exports.contents import Contents
+from exports.file_series import TEST, TRAIN
 from exports.markdown import code_span
 from served_model.rehearsal.asking import MODEL as REHEARSAL
 
@@ -81,6 +82,7 @@ class CardFacts:
     ended: Mapping[str, str] = field(default_factory=dict)  # recipe -> why it ended: the target or limit it met
     notes: tuple[str, ...] = ()  # further limitations
     root: Path | None = None
+    heldout_tools: float = 0.0  # share of tools whose rows form the test split
 
 
 def dataset_card(contents: Contents, facts: CardFacts, prefix: str = "") -> str:
@@ -120,7 +122,9 @@ def _front_matter(contents: Contents, facts: CardFacts, prefix: str) -> str:
     lines += ["size_categories:", f"- {_size(sum(contents.rows.values()))}", "configs:"]
     for index, name in enumerate(contents.rows):
         lines += [f"- config_name: {name}", *(["  default: true"] if index == 0 else [])]
-        lines += ["  data_files:", "  - split: train", f"    path: {_yaml(f'{prefix}{name}/train-*.parquet')}"]
+        lines += ["  data_files:"]
+        for split in (TRAIN, TEST) if contents.test_rows.get(name) else (TRAIN,):
+            lines += [f"  - split: {split}", f"    path: {_yaml(f'{prefix}{name}/{split}-*.parquet')}"]
     return "\n".join([*lines, "---"])
 
 
@@ -141,7 +145,9 @@ def _size(rows: int) -> str:
 
 def _contents_lines(contents: Contents, facts: CardFacts) -> Iterator[str]:
     for name, rows in contents.rows.items():
-        yield f"- {code_span(name)}: {rows} rows; {EXPORTS[name].about}"
+        test = contents.test_rows.get(name)
+        heldout = f", of which {test} in the split `test` of held-out tools" if test else ""
+        yield f"- {code_span(name)}: {rows} rows{heldout}; {EXPORTS[name].about}"
     yield from _count_lines(contents.records, "kept records")
     software = ", ".join(code_span(name) for name in sorted(contents.software))
     yield f"- Run {code_span(facts.fingerprint)}" + (f", made with {software}" if software else "")

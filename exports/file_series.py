@@ -12,16 +12,18 @@ import pyarrow.parquet as pq
 from records.tables import ROWS_PER_GROUP, sync_file
 
 ROWS_PER_FILE = 50_000
+TRAIN, TEST = "train", "test"
 
 
 class FileSeries:
-    """Writes rows to `part-*.parquet` in `folder`; `close` gives the files their names. Same rows, same bytes.
+    """Writes rows to `part-<split>-*.parquet` in `folder`; `close` gives the files their names. Same rows, same bytes.
 
     The folder must not be in a reader's sight until `close` has returned. Raises OSError (disk full, no permission).
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, rows_per_file: int = ROWS_PER_FILE) -> None:
+    def __init__(self, folder: Path, schema: pa.Schema, rows_per_file: int = ROWS_PER_FILE, split: str = TRAIN) -> None:
         self.rows = 0
+        self.split = split
         self._folder = folder
         self._schema = schema
         self._rows_per_file = rows_per_file
@@ -45,7 +47,7 @@ class FileSeries:
         self.abort()
         for number, part in enumerate(self._parts):
             sync_file(part)
-            part.rename(part.with_name(f"train-{number:05d}-of-{len(self._parts):05d}.parquet"))
+            part.rename(part.with_name(f"{self.split}-{number:05d}-of-{len(self._parts):05d}.parquet"))
         if self._parts:
             sync_file(self._folder)
 
@@ -72,6 +74,6 @@ class FileSeries:
 
     def _next_file(self) -> pq.ParquetWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._parts.append(self._folder / f"part-{len(self._parts):05d}.parquet")
+        self._parts.append(self._folder / f"part-{self.split}-{len(self._parts):05d}.parquet")
         self._rows_in_file = 0
         return pq.ParquetWriter(self._parts[-1], self._schema, compression="zstd")

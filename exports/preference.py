@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from exports.base import MESSAGES, ORIGIN, Export, Group, Row, origin, prompt_and_reply
+from exports.base import MESSAGES, ORIGIN, Export, Group, Row, origin, prompt_and_reply, tools_of
+from exports.message_pairs import message_pairs
 from records.types import canonical_json, stable_hash
 
 PER_PROMPT = 4
@@ -55,6 +56,12 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
             if made[prompt] < PER_PROMPT:
                 made[prompt] += 1
                 yield _pair(contest.verifier, chosen, rejected)
+    for pair in message_pairs(group, kept):
+        prompt = canonical_json(pair.prompt)
+        if made[prompt] < PER_PROMPT:
+            made[prompt] += 1
+            texts = {"prompt": pair.prompt, "chosen": [pair.good], "rejected": [pair.bad]}
+            yield _row(pair.verifier, pair.chosen, pair.rejected, texts)
 
 
 def _contests(group: Group, kept: Set[str]) -> dict[tuple[str, str], _Contest]:
@@ -104,12 +111,15 @@ def _pairs(contest: _Contest) -> Iterator[tuple[Row, Row]]:
 def _pair(verifier: str, chosen: Row, rejected: Row) -> dict[str, Any]:
     prompt, good = prompt_and_reply(chosen)
     _, bad = prompt_and_reply(rejected)
+    return _row(verifier, chosen, rejected, {"prompt": prompt, "chosen": good, "rejected": bad})
+
+
+def _row(verifier: str, chosen: Row, rejected: Row, texts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": stable_hash(chosen["id"], rejected["id"]),
         "recipe": chosen["recipe"],
-        "prompt": prompt,
-        "chosen": good,
-        "rejected": bad,
+        **texts,
+        "tools": tools_of(chosen),
         "chosen_id": chosen["id"],
         "rejected_id": rejected["id"],
         "verifier": verifier,

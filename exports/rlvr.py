@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from exports.base import MESSAGES, ORIGIN, Export, Group, Row, origin, prompt_and_reply
+from exports.base import MESSAGES, ORIGIN, Export, Group, Row, origin, prompt_and_reply, tools_of
 from records.types import JSON, canonical_json
 
 _FIELDS: list[tuple[str, pa.DataType]] = [
@@ -39,7 +39,14 @@ def _winning_answer(fields: Mapping[str, JSON], evidence: Mapping[str, JSON]) ->
     return answer if isinstance(answer, str) and answer in fields["answers"] else None
 
 
+def _accepted_calls(fields: Mapping[str, JSON], _evidence: Mapping[str, JSON]) -> str | None:
+    """Without accepted calls, any call that fits its schema is good: that is no answer to a prompt."""
+    accepted = fields["accepted"]
+    return None if accepted is None else accepted if isinstance(accepted, str) else canonical_json(accepted)
+
+
 GROUND_TRUTHS: Mapping[str, GroundTruth] = {
+    "tool_calls": _accepted_calls,
     "code_tests": _tests,
     "math_answer": _expected,
     "majority_vote": _winning_answer,
@@ -50,18 +57,26 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
     """One row per kept record whose prompt has a ground truth."""
     for row in group:
         found = _ground_truth(row) if row["id"] in kept else None
-        prompt, _ = prompt_and_reply(row)
+        prompt = prompt_of(row)
         if found is not None and prompt:
             verifier, ground_truth = found
             yield {
                 "id": row["id"],
                 "recipe": row["recipe"],
                 "prompt": prompt,
+                "tools": tools_of(row),
                 "ground_truth": ground_truth,
                 "verifier": verifier,
                 "metadata": row["metadata"],
                 **origin(row),
             }
+
+
+def prompt_of(row: Row) -> list[dict[str, Any]]:
+    """What a policy is asked with: all before the first turn with calls in a tool dialogue, else before the last."""
+    prompt, _ = prompt_and_reply(row)
+    calls = (index for index, message in enumerate(prompt) if "tool_calls" in message)
+    return prompt[: next(calls, len(prompt))]
 
 
 def _ground_truth(row: Row) -> tuple[str, str] | None:

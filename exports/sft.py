@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from exports.base import MESSAGES, ORIGIN, Export, Group, Row, origin
+from exports.base import MESSAGES, ORIGIN, Export, Group, Row, messages_of, origin, tools_of
 
 _PROMPTS: pa.DataType = pa.list_(pa.struct([("name", pa.string()), ("sha256", pa.string())]))
 
@@ -29,7 +29,8 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
             yield {
                 "id": row["id"],
                 "recipe": row["recipe"],
-                "messages": row["messages"],
+                "messages": messages_of(row),
+                "tools": tools_of(row),
                 "metadata": row["metadata"],
                 "attempts": row["attempt"] + 1,
                 "prompts": _prompts(row),

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from exports.file_series import TEST, TRAIN
+
 CARD = "README.md"
 CARD_START = "---\npretty_name: "
 CARD_TAG = "\n- provender\n"
@@ -60,7 +62,7 @@ def _is_ours(entry: Path, names: Collection[str]) -> bool:
 
 
 def _is_data(file: Path) -> bool:
-    return file.name.startswith("train-") and file.suffix == ".parquet"
+    return file.name.startswith((f"{TRAIN}-", f"{TEST}-")) and file.suffix == ".parquet"
 
 
 def require_card(path: Path) -> None:

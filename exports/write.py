@@ -9,12 +9,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from exports import EXPORTS
-from exports.base import Export, Group
+from exports.base import Export, Group, with_tools
 from exports.contents import Contents
 from exports.dataset_card import CardFacts, dataset_card
-from exports.file_series import FileSeries
+from exports.file_series import TEST, FileSeries
 from exports.swap import CARD, replacing, require_card
+from exports.tool_split import in_test_split
 from records.tables import read_rows, write_text
 from records.types import stable_hash
 
@@ -29,12 +32,30 @@ class _Output:
 
     export: Export
     files: FileSeries
+    test_files: FileSeries
+    heldout_tools: float
     seen: set[str] = field(default_factory=set)
 
     def add(self, group: Group, kept: Set[str]) -> None:
         for row in self.export.rows_of(group, kept):
             if self._is_new(row):
-                self.files.write(row)
+                test = in_test_split(row.get("tools"), self.heldout_tools)
+                (self.test_files if test else self.files).write(row)
+
+    @property
+    def rows(self) -> int:
+        """Rows of both splits."""
+        return self.files.rows + self.test_files.rows
+
+    def close(self, keep_empty: bool) -> None:
+        """Name the files of both splits."""
+        self.files.close(keep_empty=keep_empty or bool(self.test_files.rows))
+        self.test_files.close()
+
+    def abort(self) -> None:
+        """Let go of open files."""
+        self.files.abort()
+        self.test_files.abort()
 
     def _is_new(self, row: Mapping[str, Any]) -> bool:
         if self.export.unique is None:
@@ -62,18 +83,32 @@ def write_exports(
         require_card(card.root / CARD)
     with replacing(out, EXPORTS.keys()) as building:
         contents = Contents()
-        outputs = [_Output(export, FileSeries(building / export.name, export.schema)) for export in exports]
+        tools = any(map(_has_tools, shard_files))
+        outputs = [_open(export, building / export.name, tools, card.heldout_tools) for export in exports]
         with ExitStack() as stack:
             for output in outputs:
-                stack.callback(output.files.abort)
+                stack.callback(output.abort)
             _stream(shard_files, kept, outputs, contents)
             _close(outputs)
-        contents.rows = {output.export.name: output.files.rows for output in outputs if output.files.exists}
+        contents.rows = {output.export.name: output.rows for output in outputs if output.files.exists}
+        contents.test_rows = {output.export.name: output.test_files.rows for output in outputs}
         write_text(building / CARD, dataset_card(contents, card))
     if card.root is not None:
         prefix = out.resolve().relative_to(card.root.resolve()).as_posix() + "/"
         write_text(card.root / CARD, dataset_card(contents, card, prefix))
-    return {output.export.name: output.files.rows for output in outputs}
+    return {output.export.name: output.rows for output in outputs}
+
+
+def _open(export: Export, folder: Path, tools: bool, heldout_tools: float) -> _Output:
+    schema = with_tools(export.schema) if tools else export.schema
+    return _Output(export, FileSeries(folder, schema), FileSeries(folder, schema, split=TEST), heldout_tools)
+
+
+def _has_tools(shard: Path) -> bool:
+    """Whether any record of a shard has tools, kept or not. Shards of version 1 have no such column."""
+    if "tools" not in pq.read_schema(shard).names:
+        return False
+    return any(pq.read_table(shard, columns=["tools"])["tools"].unique().to_pylist())
 
 
 def _stream(files: Sequence[Path], kept: Set[str], outputs: Sequence[_Output], contents: Contents) -> None:
@@ -106,7 +141,7 @@ def _require_proven(row: Mapping[str, Any], found: Set[str]) -> None:
 
 
 def _close(outputs: Sequence[_Output]) -> None:
-    empty = not any(output.files.rows for output in outputs)
+    empty = not any(output.rows for output in outputs)
     default = next((output for output in outputs if output.export.name == "sft"), outputs[0] if outputs else None)
     for output in outputs:
-        output.files.close(keep_empty=empty and output is default)
+        output.close(keep_empty=empty and output is default)

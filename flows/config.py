@@ -94,6 +94,9 @@ class RunConfig(_Section):
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
     rehearsal: RehearsalSettings | None = Field(None, description="Set by provender rehearse; no model is asked then.")
+    heldout_tools: float = Field(
+        0, ge=0, lt=1, description="Share of tools kept out of the training split: their rows form a split `test`."
+    )
     shard_size: int = Field(200, ge=1, description="Seeds per shard; a shard is the unit of work and of resume.")
     lookahead: int = Field(2, ge=1, le=16, description="Shards of one recipe in work at a time.")
 

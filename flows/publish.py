@@ -65,6 +65,7 @@ def export_kept(
         model=description["model"],
         yield_table=render_markdown(Accounts.from_list(description["accounts"])),
         ended=description["ended"],
+        heldout_tools=description["config"].get("heldout_tools", 0.0),
         root=folder.root if out == folder.dataset else None,
     )
     return write_exports(folder.shards(), kept, out, names, facts)

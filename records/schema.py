@@ -9,14 +9,37 @@ from typing import Any
 
 import pyarrow as pa
 
-from records.types import JSON, Call, Candidate, Check, Drop, Message, Outcome, Record, Seed, Verdict, canonical_json
+from records.types import (
+    JSON,
+    Call,
+    Candidate,
+    Check,
+    Drop,
+    Message,
+    MessageCall,
+    Outcome,
+    Record,
+    Seed,
+    Verdict,
+    canonical_json,
+)
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+"""2 added tool calls to messages, and `tools`. Rows of version 1 are read as rows without tools."""
 
 CheckDecoder = Callable[[str, Mapping[str, JSON]], Check]
 """Makes a check from its kind and its fields; the table of verifiers supplies it."""
 
-_MESSAGE: pa.DataType = pa.struct([("role", pa.string()), ("content", pa.string())])
+_TOOL_CALL: pa.DataType = pa.struct([("id", pa.string()), ("name", pa.string()), ("arguments", pa.string())])
+_MESSAGE: pa.DataType = pa.struct(
+    [
+        ("role", pa.string()),
+        ("content", pa.string()),
+        ("tool_calls", pa.list_(_TOOL_CALL)),
+        ("tool_call_id", pa.string()),
+        ("name", pa.string()),
+    ]
+)
 _CHECK: pa.DataType = pa.struct([("kind", pa.string()), ("fields", pa.string())])  # fields: canonical JSON
 _VERDICT: pa.DataType = pa.struct(
     [("check", pa.string()), ("outcome", pa.string()), ("reason", pa.string()), ("evidence", pa.string())]
@@ -46,6 +69,7 @@ _RECORD_FIELDS: list[tuple[str, pa.DataType]] = [
     ("decided_by", pa.string()),  # kind of the check that decided
     ("reason", pa.string()),
     ("messages", pa.list_(_MESSAGE)),
+    ("tools", pa.string()),  # JSON list of OpenAI tool definitions, "" where the dialogue has none
     ("parts", pa.string()),  # JSON object, name -> text
     ("checks", pa.list_(_CHECK)),
     ("verdicts", pa.list_(_VERDICT)),
@@ -102,7 +126,8 @@ def record_row(record: Record, is_final: bool, software: str) -> dict[str, Any]:
         "outcome": str(record.outcome),
         "decided_by": deciding.check,
         "reason": deciding.reason,
-        "messages": [asdict(message) for message in candidate.messages],
+        "messages": [{**asdict(one), "tool_calls": list(map(asdict, one.tool_calls))} for one in candidate.messages],
+        "tools": candidate.tools,
         "parts": canonical_json(dict(candidate.parts)),
         "checks": [{"kind": check.kind, "fields": canonical_json(asdict(check))} for check in candidate.checks],
         "verdicts": [_verdict_row(verdict) for verdict in record.verdicts],
@@ -144,19 +169,26 @@ def row_record(row: Mapping[str, Any], decode_check: CheckDecoder) -> Record:
         chain_id=row["chain_id"],
         seed=seed,
         recipe=row["recipe"],
-        messages=tuple(Message(**message) for message in row["messages"]),
+        messages=tuple(map(read_message, row["messages"])),
         parts=json.loads(row["parts"]),
         checks=tuple(decode_check(check["kind"], json.loads(check["fields"])) for check in row["checks"]),
         calls=tuple(Call(**call) for call in row["calls"]),
         attempt=row["attempt"],
         revises=row["revises"],
         metadata=json.loads(row["metadata"]),
+        tools=row.get("tools") or "",
     )
     verdicts = tuple(
         Verdict(verdict["check"], Outcome(verdict["outcome"]), verdict["reason"], json.loads(verdict["evidence"]))
         for verdict in row["verdicts"]
     )
     return Record(candidate, verdicts)
+
+
+def read_message(message: Mapping[str, Any]) -> Message:
+    """The message that an item of `messages` holds. Version 1 has the first two fields only."""
+    calls = tuple(MessageCall(**call) for call in message.get("tool_calls") or ())
+    return Message(message["role"], message["content"], calls, message.get("tool_call_id"), message.get("name"))
 
 
 def drop_row(drop: Drop) -> dict[str, str]:

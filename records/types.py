@@ -41,11 +41,26 @@ class Seed:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageCall:
+    """A tool call in an assistant's turn. `arguments` is the text of a JSON object, as in OpenAI's `tool_calls`."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One chat message of a training example."""
+    """One chat message of a training example.
+
+    An assistant's turn may hold tool calls; a tool's turn names the call that it answers and its tool.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[MessageCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +93,8 @@ class Candidate:
     """An example that a recipe proposes, with the checks that would prove it.
 
     `parts` are the named texts that checks look at (`problem`, `solution`, `tests`, `response`).
-    `calls` names, for every part, the model replies it came from.
+    `calls` names, for every part, the model replies it came from. `tools` is the JSON text of the list of OpenAI tool
+    definitions that the dialogue offers, "" where it offers none.
     A revision has `revises` set to the id of the attempt it revises, the same `chain_id`, and the next `attempt`.
     """
 
@@ -93,6 +109,7 @@ class Candidate:
     attempt: int = 0
     revises: str | None = None
     metadata: Mapping[str, JSON] = field(default_factory=dict)
+    tools: str = ""
 
 
 @dataclass(frozen=True)

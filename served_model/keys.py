@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
-from records.types import canonical_json
+from records.types import Message, canonical_json
 from served_model.types import ChatRequest
 
 KEY_LENGTH = 32  # hexadecimal characters: 128 bits, so that no two requests of any run share a key by chance
+
+
+def _content(message: Message) -> list[Any]:
+    """Role and text; the parts of tool dialogues only where there are any, so that other keys stay as they were."""
+    tools = [[call.id, call.name, call.arguments] for call in message.tool_calls], message.tool_call_id, message.name
+    return [message.role, message.content, *(tools if any(tools) else ())]
 
 
 def request_key(model_name: str, request: ChatRequest) -> str:
@@ -20,7 +27,7 @@ def request_key(model_name: str, request: ChatRequest) -> str:
     content = canonical_json(
         {
             "model": model_name,
-            "messages": [[message.role, message.content] for message in request.messages],
+            "messages": [_content(message) for message in request.messages],
             "sampling": [
                 float(sampling.temperature),
                 float(sampling.top_p),

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from records.messages import openai_message
 from served_model.retry import Failure, Fault, fault_of_status, retry_after_seconds
 from served_model.types import ChatRequest, Usage
 
@@ -35,7 +36,7 @@ def request_body(model_name: str, request: ChatRequest) -> bytes:
     sampling = request.sampling
     body: dict[str, Any] = {
         "model": model_name,
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "messages": [openai_message(message) for message in request.messages],
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from records.schema import DROPS, RECORDS, SEEDS, drop_row, record_row, row_drop, row_record, row_seed, seed_row
 from records.tables import read_rows, write_table
-from records.types import Call, Candidate, Check, Drop, Message, Outcome, Record, Seed, Verdict
+from records.types import Call, Candidate, Check, Drop, Message, MessageCall, Outcome, Record, Seed, Verdict
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 json_values = st.recursive(
@@ -40,19 +40,28 @@ calls = st.builds(
 verdicts = st.builds(
     Verdict, st.just("probe"), st.sampled_from(Outcome), text, st.dictionaries(text, json_values, max_size=2)
 )
+messages = st.builds(
+    Message,
+    st.sampled_from(["user", "assistant", "tool"]),
+    text,
+    st.lists(st.builds(MessageCall, text, text, text), max_size=2).map(tuple),
+    st.none() | text,
+    st.none() | text,
+)
 candidates = st.builds(
     Candidate,
     id=text,
     chain_id=text,
     seed=seeds,
     recipe=text,
-    messages=st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), text), max_size=3).map(tuple),
+    messages=st.lists(messages, max_size=3).map(tuple),
     parts=st.dictionaries(text, text, max_size=2),
     checks=st.lists(st.builds(Probe, text), max_size=2).map(tuple),
     calls=st.lists(calls, max_size=2).map(tuple),
     attempt=st.integers(0, 5),
     revises=st.none() | text,
     metadata=st.dictionaries(text, json_values, max_size=2),
+    tools=text,
 )
 records = st.builds(Record, candidates, st.lists(verdicts, max_size=2).map(tuple))
 
@@ -63,6 +72,16 @@ def test_records_survive_the_shard(tmp_path: Path, given_records: list[Record]) 
     path = tmp_path / "shard.parquet"
     write_table(path, RECORDS, [record_row(record, True, "provender test") for record in given_records])
     assert [row_record(row, decode) for row in read_rows([path])] == given_records
+
+
+def test_a_row_of_version_1_is_a_row_without_tools() -> None:
+    seed = Seed("s", "text", "source", "MIT")
+    said = (Message("user", "hi"), Message("assistant", "ho"))
+    record = Record(Candidate("a", "a", seed, "math/solve", said, {}, (), ()), ())
+    row = record_row(record, True, "provender test")
+    old = {**row, "messages": [{"role": one.role, "content": one.content} for one in said]}
+    del old["tools"]
+    assert row_record(old, decode) == record
 
 
 @given(seeds)
