@@ -14,6 +14,7 @@ from verifiers import (
     refusal,
     response_hygiene,
     tests_quality,
+    tests_strength,
     tool_calls,
     trace,
 )
@@ -26,6 +27,7 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(code_static.CodeStatic, code_static.verify),
         Verifier(tests_quality.TestsQuality, tests_quality.verify),
         Verifier(code_tests.CodeTests, code_tests.verify),
+        Verifier(tests_strength.TestsStrength, tests_strength.verify),
         Verifier(math_answer.MathAnswer, math_answer.verify),
         Verifier(majority_vote.MajorityVote, majority_vote.verify),
         Verifier(tool_calls.ToolCalls, tool_calls.verify),
