@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/demo
+WORKERS ?= auto
 
 .PHONY: demo test test-heavy lint format setup clean
 
@@ -11,7 +12,7 @@ demo: setup ## the main job on the rehearsal model; no GPU, key or container eng
 	$(BIN)/provender rehearse --out $(OUT)
 
 test: setup ## the tests, without the heavy ones
-	$(BIN)/python -m pytest -m "not heavy" --cov --cov-report=term:skip-covered -q
+	$(BIN)/python -m pytest -m "not heavy" -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered -q
 
 test-heavy: setup ## kill and resume, whole runs, slow suites
 	$(BIN)/python -m pytest -m heavy -q

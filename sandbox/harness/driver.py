@@ -151,12 +151,11 @@ def run_tests(source: bytes) -> None:
     report = Report(instrumenter.sites, instrumenter.functions)
     if tree is None:
         report.say("broken", "the test source does not compile")
-        return
     side = TestSide(child.CHANNEL)
     try:
-        side.link.await_loaded()
-        namespace = _namespace(tree, side, report)
-        if namespace is not None:
+        side.link.await_loaded()  # also without tests: what is said of the program must not depend on who is faster
+        namespace = _namespace(tree, side, report) if tree else None
+        if tree and namespace is not None:
             _run_all(compile(tree, "tests.py", "exec", dont_inherit=True), namespace, report)
         side.request("flush")
     except Lost:
