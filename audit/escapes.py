@@ -1,11 +1,13 @@
 """What became of every planted fault: caught (and at which stage), escaped, unused; and good work that was refused.
 
 The definitions. A call is *in effect* in a record where it is the last one of its part: a revision carries on the calls
-of the parts it keeps, so a fault in a part that was replaced is in effect only in the earlier attempts. A fault is
+of the parts it keeps, so a fault in a part that was replaced is in effect only in the earlier attempts. A judge's reply
+is in effect where a verdict's evidence names it in `rests_on`. A fault is
 
 - escaped: in effect in an accepted record. What happens to the record later (a duplicate, say) does not change that;
 - caught: not escaped, and refused by something: the first attempt that holds it was not accepted (stage: the deciding
-  check), or a drop names its key (stage: the drop's), or its reply could not be read (stage "served_model");
+  check), or a drop names its key (stage: the drop's), or its reply could not be read (stage "served_model"), or a
+  verdict's evidence names it in `set_aside` (stage: what it says there; an outvoted judgement, a refused sample);
 - unused: its reply is not in the journal of any finished shard, so that nothing of the dataset can depend on it (the
   run was killed or ended by its budget while the reply was on its way, or before the shard was written);
 - unaccounted: none of these. Must be 0.
@@ -171,13 +173,17 @@ class _Run:
         self.accepted: dict[str, str] = {}  # key in effect in an accepted record -> id of that record
         self.refused: dict[str, str] = {}  # key -> stage of the first attempt that holds it, which was not accepted
         self.dropped: dict[str, str] = {}  # key named by a drop -> its stage
+        self.aside: dict[str, str] = {}  # key that a verdict set aside -> what did it
         self.unreadable, self.journaled = unreadable, journaled
         for record in ordered:
             if record.outcome is Outcome.PASS:
                 self.accepted.update((key, record.candidate.id) for key in _in_effect(record))
             else:
-                for call in record.candidate.calls:
-                    self.refused.setdefault(call.key, _stage(record))
+                for key in (*(call.key for call in record.candidate.calls), *_rests_on(record)):
+                    self.refused.setdefault(key, _stage(record))
+            for verdict in record.verdicts:
+                for key, stage in verdict.evidence.get("set_aside", {}).items():
+                    self.aside.setdefault(str(key), str(stage))
         for drop in sorted(drops, key=lambda drop: (drop.id, drop.stage, drop.reason)):
             for text in _texts(drop.evidence):
                 self.dropped.setdefault(text, drop.stage)
@@ -189,7 +195,8 @@ class _Run:
             return _Fate("caught", SERVED_MODEL) if reached else _Fate("unused")
         if key in self.accepted:
             return _Fate("escaped")
-        stage = self.refused.get(key) or self.dropped.get(key) or (SERVED_MODEL if key in self.unreadable else "")
+        found = (self.refused.get(key), self.dropped.get(key), self.aside.get(key))
+        stage = next(filter(None, found), SERVED_MODEL if key in self.unreadable else "")
         if stage:
             return _Fate("caught", stage)
         return _Fate("unaccounted" if reached else "unused")
@@ -204,8 +211,13 @@ def _labels(line: KeyLine) -> Iterator[_Label]:
 
 
 def _in_effect(record: Record) -> frozenset[str]:
-    """Of the calls of each part, the last one: the reply that the part's text came from."""
-    return frozenset({call.part: call.key for call in record.candidate.calls}.values())
+    """Of the calls of each part the last one, which wrote the part's text; and what the verdicts rest on."""
+    return frozenset({call.part: call.key for call in record.candidate.calls}.values()) | _rests_on(record)
+
+
+def _rests_on(record: Record) -> frozenset[str]:
+    """The judges' replies that decided about the record."""
+    return frozenset(str(key) for verdict in record.verdicts for key in verdict.evidence.get("rests_on", ()))
 
 
 def _stage(record: Record) -> str:
@@ -262,38 +274,3 @@ def _benign_rows(lines: Sequence[KeyLine], work: _GoodWork) -> Iterator[BenignRo
     refused = Counter(kinds[key] for record in work.wrong for key in _in_effect(record) if key in kinds)
     for prompt, name in sorted(met):
         yield BenignRow(prompt, name, met[prompt, name], refused[prompt, name])
-
-
-def render(table: EscapeTable) -> str:
-    """The table as plain text, one line per kind of fault, with the sums and the refused good work below."""
-    header = ("prompt", "fault", "decided by", "planted", "caught", "escaped", "unused", "lost", "caught at")
-    rows = [header, *(_cells(row) for row in table.rows)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header) - 1)]
-    lines = [_line(row, widths) for row in rows]
-    lines.append("")
-    lines.append(
-        f"{table.planted} faults planted: {table.caught} caught, {table.escaped} escaped "
-        f"({table.escaped_though_decidable} of kinds that execution or equivalence decides), "
-        f"{table.planted - table.caught - table.escaped - table.unaccounted} unused, {table.unaccounted} unaccounted"
-    )
-    refused = sum(table.wrongly_rejected.values())
-    lines.append(f"{table.good} good attempts and drops: {refused} wrongly refused, {table.outvoted} outvoted")
-    lines += [f"  {count} at {where}" for where, count in table.wrongly_rejected.items()]
-    odd = [row for row in table.benign if row.refused]
-    lines += [f"  {row.refused} of {row.good} with the odd but right form {row.kind} ({row.prompt})" for row in odd]
-    return "\n".join(lines) + "\n"
-
-
-def _cells(row: EscapeRow) -> tuple[str, ...]:
-    counts = (row.planted, sum(row.caught.values()), row.escaped, row.unused, row.unaccounted)
-    stages = ", ".join(f"{stage} {count}" for stage, count in row.caught.items())
-    return (row.prompt, row.kind, row.decidable_by, *map(str, counts), stages)
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    """Names to the left, numbers to the right, the stages at the end."""
-    cells = [
-        cell.ljust(width) if column < 3 else cell.rjust(width)
-        for column, (cell, width) in enumerate(zip(row, widths, strict=False))
-    ]
-    return "  ".join([*cells, row[-1]]).rstrip()

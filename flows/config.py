@@ -15,7 +15,8 @@ from flows.config_errors import describe
 from flows.errors import ConfigError
 
 ROLES = ("default", "writer", "solver", "judge", "jury", "guard", "reward", "embedder")
-"""Roles that a config may map to models; a role that is absent falls back to `default`."""
+"""Roles that a config may map to models; a role that is absent falls back to `default`. Several judges of one jury
+are told apart by a number: `jury-2`."""
 
 
 class _Section(BaseModel):
@@ -103,7 +104,7 @@ class RunConfig(_Section):
     @model_validator(mode="after")
     def _roles(self) -> RunConfig:
         for role in self.models:
-            if role not in ROLES:
+            if re.sub(r"-[1-9]\d?$", "", role) not in ROLES:
                 raise ValueError(f"models.{role}: unknown role; use one of {', '.join(ROLES)}")
         if "default" not in self.models:
             raise ValueError("models.default is missing: roles without a model of their own fall back to it")

@@ -147,7 +147,7 @@ def _load_recipe(use: str) -> tuple[Recipe, str]:
     if use not in RECIPES:
         raise ConfigError(f"recipes: no recipe {use}; known: {', '.join(RECIPES)}; or path/to/file.py:NAME")
     package = f"generators.{use.partition('/')[0]}"
-    return RECIPES[use], _hash_prompts(package)
+    return RECIPES[use], _hash_prompts(package, "verifiers")
 
 
 def _load_from_file(path: Path, name: str) -> tuple[Recipe, str]:
@@ -170,9 +170,11 @@ def _load_from_file(path: Path, name: str) -> tuple[Recipe, str]:
     return recipe, hashlib.sha256(text).hexdigest()
 
 
-def _hash_prompts(package: str) -> str:
+def _hash_prompts(*packages: str) -> str:
+    """Of the prompts and the judges' probes beside them; those of the verifiers may judge any recipe's records."""
     digest = hashlib.sha256()
-    for file in sorted(resources.files(package).joinpath("prompts").iterdir(), key=lambda item: item.name):
-        if file.name.endswith(".md"):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for package in packages:
+        for file in sorted(resources.files(package).joinpath("prompts").iterdir(), key=lambda item: item.name):
+            if file.name.endswith((".md", ".jsonl")):
+                digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

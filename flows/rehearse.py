@@ -15,7 +15,8 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from audit.escapes import EscapeTable, render
+from audit.escapes import EscapeTable
+from audit.escapes_text import render
 from audit.yield_table import render_markdown
 from corpus import questions
 from corpus.attempts import SAME_RUN

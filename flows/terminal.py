@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from audit.escapes import EscapeTable, render
+from audit.escapes import EscapeTable
+from audit.escapes_text import render
 from audit.tables import text_table
 from audit.yield_table import render_text
 from corpus.errors import CorpusError

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from records.types import JSON, Candidate, Check, Outcome, Verdict
+from served_model.types import ModelUnavailable
 from verifiers import (
     code_static,
     code_tests,
     json_schema,
+    judged,
+    judged_pair,
     majority_vote,
     math_answer,
     refusal,
@@ -34,6 +37,8 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(json_schema.SchemaValid, json_schema.verify),
         Verifier(trace.Trace, trace.verify),
         Verifier(refusal.Refusal, refusal.verify),
+        Verifier(judged.Judged, judged.verify),
+        Verifier(judged_pair.JudgedPair, judged_pair.verify),
     )
 }
 
@@ -57,9 +62,14 @@ async def verify_all(candidate: Candidate, resources: Resources) -> tuple[Verdic
 
 
 async def verify(check: Check, candidate: Candidate, resources: Resources) -> Verdict:
-    """One verdict. A verifier that breaks says UNJUDGED: that it broke is no evidence against the candidate."""
+    """One verdict. A verifier that breaks says UNJUDGED: that it broke is no evidence against the candidate.
+
+    Raises ModelUnavailable: a judge that cannot be reached stops the run, and the next start asks it again.
+    """
     try:
         return await VERIFIERS[check.kind].verify(check, candidate, resources)
+    except ModelUnavailable:
+        raise
     except Exception as error:  # noqa: BLE001 - the one boundary where any defect of ours must not become a FAIL
         return Verdict(check.kind, Outcome.UNJUDGED, "verifier_error", {"error": f"{type(error).__name__}: {error}"})
 

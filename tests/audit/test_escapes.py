@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.escapes import BenignRow, EscapeRow, escape_table, read_key_lines, render
+from audit.escapes import BenignRow, EscapeRow, escape_table, read_key_lines
+from audit.escapes_text import render
 from records.types import Call, Candidate, Check, Drop, Outcome, Record, Seed, Verdict
 
 CODE = "code/solve_with_tests"
@@ -261,3 +262,26 @@ def test_every_fault_has_one_fate_whatever_the_order(faults, drawn, dropped, unr
     for items in (lines, records, drops):
         shuffle.shuffle(items)
     assert table(lines, records, drops, unreadable, journaled) == result
+
+
+def judged_attempt(chain: str, outcome: str, evidence: dict) -> Record:
+    record = attempt(chain, 0, {"response": f"{chain}-r"}, outcome)
+    return Record(record.candidate, (Verdict("judged", Outcome(outcome), "because", evidence),))
+
+
+def test_a_judges_wrong_verdict_escapes_only_where_an_accepted_record_rests_on_it():
+    wrong = {"fault": "false_pass", "decidable_by": "judge"}
+    lines = [
+        line("c-r"),
+        line("d-r"),
+        *(line(key, "verifiers/correctness", **wrong) for key in ("j1", "j2", "j3", "j4")),
+    ]
+    records = [
+        judged_attempt("c", "pass", {"rests_on": ["j1"], "set_aside": {"j2": "jury", "j4": "known_answer_probe"}}),
+        judged_attempt("d", "fail", {"rests_on": ["j3"], "set_aside": {}}),
+    ]
+    result = table(lines, records)
+    row = only_row(result)
+    assert (row.planted, row.escaped, row.unaccounted) == (4, 1, 0)
+    assert row.caught == {"judged": 1, "jury": 1, "known_answer_probe": 1}
+    assert result.escaped_though_decidable == 0 and result.wrongly_rejected == {}
