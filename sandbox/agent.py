@@ -13,11 +13,10 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from sandbox import child
+from sandbox import child, conversation
+from sandbox.execution import Run, fork
 from sandbox.harness import driver
 from sandbox.meters import Meters
 from sandbox.reader import Reader
@@ -31,33 +30,16 @@ _HANG_UP = 0x2000  # POLLRDHUP: the host closed its end
 _STREAMS = ("stdout", "stderr", "report")
 
 
-@dataclass(slots=True)
-class _Run:
-    """One execution while it lasts."""
-
-    header: dict[str, Any]
-    program: int = 0
-    main: int = 0  # the process whose end ends the run: the test driver where there is one, else the program
-    descriptors: dict[str, int] = field(default_factory=dict)  # progress pipe, pidfds
-    began: float = 0.0
-    ended: float = 0.0
-    progress: bytes = b""  # what the program's process said before it ran anything foreign
-    verdict: str | None = None  # the limit that was met, by our own evidence
-    statuses: dict[int, int] = field(default_factory=dict)
-    delay_s: float = 0.0
-    error: str = ""
-
-
 class Agent:
     """The agent's state between executions."""
 
     def __init__(self, control: int, counters: dict[str, int], surroundings: Surroundings) -> None:
-        self._control = control
-        self._around = surroundings
-        self._meters = Meters(counters, surroundings.processes, surroundings.files_bytes)
+        self.control = control
+        self.around = surroundings
+        self.meters = Meters(counters, surroundings.processes, surroundings.files_bytes)
         self._grouped = any(name.startswith("memory.") for name in counters)
         self._base_bytes = 0
-        self._readers = {name: Reader() for name in _STREAMS}
+        self.readers = {name: Reader() for name in _STREAMS}
 
     def warm_up(self) -> None:
         """Get ready to be forked from."""
@@ -70,55 +52,59 @@ class Agent:
     def serve_one(self) -> bool:
         """Answer one request; False once the host is gone, or this jail should be."""
         try:
-            header, _ = read_frame(self._control)
+            header, _ = read_frame(self.control)
         except EOFError:
             return False
-        run = _Run(header)
+        if header["mode"] == "session":
+            return conversation.hold(self, header)
+        run = Run(header)
         try:
             if header["fresh"]:
-                self._around.fresh_work(header)
-            self._meters.start(header["memory_bytes"], header["pids"])
-            self._start(run)
-            self._watch(run)
+                self.around.fresh_work(header)
+            self.meters.start(header["memory_bytes"], header["pids"])
+            self.start(run)
+            self.watch(run)
         except (OSError, EOFError) as failure:
             run.error = f"{type(failure).__name__}: {failure}"
         run.ended = time.monotonic()
-        clean = self._empty(run)
-        write_frame(self._control, self._reply(run, clean), *(reader.data() for reader in self._readers.values()))
-        for reader in self._readers.values():
+        clean = self.empty(run)
+        write_frame(self.control, self.reply(run, clean), *(reader.data() for reader in self.readers.values()))
+        for reader in self.readers.values():
             reader.clear()
         return clean and not run.error
 
-    def _start(self, run: _Run) -> None:
+    def start(self, run: Run) -> None:
         """Fork the program's process, and after it, where there are tests to drive, the driver's."""
         header = run.header
-        tested = header["mode"] == "tests"
+        tested, spoken_to = header["mode"] == "tests", header["mode"] == "session"
         progress, progress_write = os.pipe()
         run.descriptors["progress"] = progress
         for name, limit in zip(_STREAMS, ("output_bytes", "output_bytes", "report_bytes"), strict=True):
-            self._readers[name].open(header[limit])
-        inner, outer = _socketpair() if tested else (-1, -1)
-        program_id, driver_id = self._around.ids
-        run.program = run.main = _fork(child.main, header, self._place(program_id, progress_write, inner))
+            self.readers[name].open(header[limit])
+        inner, outer = _socketpair() if tested or spoken_to else (-1, -1)
+        program_id, driver_id = self.around.ids
+        run.program = run.main = fork(child.main, header, self.place(program_id, progress_write, inner))
         os.close(progress_write)
         run.descriptors["main"] = os.pidfd_open(run.program)
         self._await_setup(run, progress)
         if tested:
             os.close(inner)
             os.close(run.descriptors["main"])
-            run.main = _fork(driver.main, header, self._place(driver_id, -1, outer))
+            run.main = fork(driver.main, header, self.place(driver_id, -1, outer))
             os.close(outer)
             run.descriptors["main"] = os.pidfd_open(run.main)
-        for reader in self._readers.values():
+        if spoken_to:
+            os.close(inner)
+            run.descriptors["answers"] = outer
+        for reader in self.readers.values():
             reader.close_write_end()
 
-    def _place(self, uid: int | None, progress: int, channel: int) -> child.Place:
-        out = {name: reader.write_end for name, reader in self._readers.items()}
-        return child.Place(
-            self._control, out, uid, self._around.work, self._grouped, self._base_bytes, progress, channel
-        )
+    def place(self, uid: int | None, progress: int, channel: int) -> child.Place:
+        """What a child that is forked now needs to know."""
+        out = {name: reader.write_end for name, reader in self.readers.items()}
+        return child.Place(self.control, out, uid, self.around.work, self._grouped, self._base_bytes, progress, channel)
 
-    def _await_setup(self, run: _Run, progress: int) -> None:
+    def _await_setup(self, run: Run, progress: int) -> None:
         """Wait until the child has taken its frame and is confined; the program's clock starts here."""
         poll = select.poll()
         poll.register(progress, select.POLLIN)
@@ -131,20 +117,20 @@ class Agent:
             run.progress += said
         run.began = time.monotonic()
 
-    def _watch(self, run: _Run) -> None:
-        """Read output and look at the limits until the main process ends or meets one."""
+    def watch(self, run: Run) -> None:
+        """Read output and look at the limits until the main process ends, or answers, or meets one."""
         poll = select.poll()
-        readers = {reader.fd: reader for reader in self._readers.values() if reader.fd >= 0}
+        readers = {reader.fd: reader for reader in self.readers.values() if reader.fd >= 0}
         for fd in (*readers, *run.descriptors.values()):
             poll.register(fd, select.POLLIN)
-        poll.register(self._control, _HANG_UP)
+        poll.register(self.control, _HANG_UP)
         next_look = run.began + _TICK_S
         ended = False
         while run.verdict is None and not ended:
             for fd, _ in poll.poll(max(0.0, next_look - time.monotonic()) * 1000):
-                if fd == self._control:
+                if fd == self.control:
                     os._exit(0)  # the host is gone; as first process we take everything with us
-                elif fd == run.descriptors["main"]:
+                elif fd in (run.descriptors["main"], run.descriptors.get("answers")):
                     ended = True
                 elif not self._take(run, fd, readers):
                     poll.unregister(fd)
@@ -152,7 +138,7 @@ class Agent:
                 run.verdict = run.verdict or self._limit_met(run, ended)
                 next_look = time.monotonic() + _TICK_S
 
-    def _take(self, run: _Run, fd: int, readers: dict[int, Reader]) -> bool:
+    def _take(self, run: Run, fd: int, readers: dict[int, Reader]) -> bool:
         """Read from one descriptor; False where it has ended."""
         if fd == run.descriptors["progress"]:
             said = os.read(fd, 512)
@@ -163,24 +149,24 @@ class Agent:
             run.verdict = "output"
         return more
 
-    def _limit_met(self, run: _Run, ended: bool) -> str | None:
+    def _limit_met(self, run: Run, ended: bool) -> str | None:
         limits = run.header
-        if self._meters.out_of_memory(limits["memory_bytes"]):
+        if self.meters.out_of_memory(limits["memory_bytes"]):
             return "memory"
         if ended:  # what remains to be said about CPU time is said once everything has been reaped
             return None
-        if self._meters.cpu_s() >= limits["cpu_s"]:
+        if self.meters.cpu_s() >= limits["cpu_s"]:
             return "timeout_cpu"
         if time.monotonic() - run.began >= limits["wall_s"]:
             return "timeout_wall"
         return None
 
-    def _empty(self, run: _Run) -> bool:
+    def empty(self, run: Run) -> bool:
         """End and reap every process, take what is left in the pipes; False where somebody would not die."""
-        run.delay_s = self._meters.run_delay(run.program)
+        run.delay_s = self.meters.run_delay(run.program)
         deadline = time.monotonic() + _REAP_S
         clean = self._reap(run.statuses, deadline)
-        for reader in self._readers.values():
+        for reader in self.readers.values():
             reader.finish()
         if "progress" in run.descriptors:
             os.set_blocking(run.descriptors["progress"], False)
@@ -193,7 +179,7 @@ class Agent:
     def _reap(self, statuses: dict[int, int], deadline: float) -> bool:
         while True:
             with contextlib.suppress(ProcessLookupError):
-                self._around.kill_all()
+                self.around.kill_all()
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -205,11 +191,12 @@ class Agent:
             else:
                 time.sleep(0.0003)
 
-    def _reply(self, run: _Run, clean: bool) -> dict[str, Any]:
-        cpu_s = self._meters.finish_cpu_s()
+    def reply(self, run: Run, clean: bool) -> dict[str, Any]:
+        """What the host is told once everything has been reaped."""
+        cpu_s = self.meters.finish_cpu_s()
         if run.verdict is None and cpu_s >= run.header["cpu_s"]:
             run.verdict = "timeout_cpu"
-        if run.verdict is None and any(reader.over for reader in self._readers.values()):
+        if run.verdict is None and any(reader.over for reader in self.readers.values()):
             run.verdict = "output"
         return {
             "error": run.error,
@@ -221,7 +208,7 @@ class Agent:
             "cpu_s": cpu_s,
             "wall_s": run.ended - run.began if run.began else 0.0,
             "delay_s": run.delay_s,
-            "peak_bytes": self._meters.peak_bytes(),
+            "peak_bytes": self.meters.peak_bytes(),
             "killed": max(0, len(run.statuses) - 1),
         }
 
@@ -229,16 +216,6 @@ class Agent:
 def _socketpair() -> tuple[int, int]:
     first, second = _socket.socketpair()
     return first.detach(), second.detach()
-
-
-def _fork(body: Callable[[dict[str, Any], child.Place], NoReturn], header: dict[str, Any], place: child.Place) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        body(header, place)
-    finally:
-        os._exit(70)  # only reached by an exception in our own code; its traceback would go to nobody
 
 
 def serve(control: int, counters: dict[str, int], surroundings: Surroundings) -> NoReturn:

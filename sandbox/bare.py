@@ -38,10 +38,14 @@ class Bare:
         return 0
 
     def kill_all(self) -> None:
-        """Send SIGKILL to every descendant."""
+        """End every descendant."""
+        self.signal_all(signal.SIGKILL)
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to every descendant."""
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
 
 
 def new_work_directory() -> str:

@@ -52,7 +52,7 @@ def main(header: dict[str, Any], place: Place) -> NoReturn:
     frame, blobs = read_frame(place.control)
     offer_to_memory_killer(b"1000")  # when memory is short, the program goes first
     source, stdin, extra = bytes(blobs[0]), blobs[1], blobs[2]
-    channel = place.channel if header["mode"] == "tests" else place.out["report"]
+    channel = place.channel if header["mode"] in ("tests", "session") else place.out["report"]
     arrange_descriptors(stdin, place, channel, place.progress)
     confine(header, place)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # so that its own /proc/self is open to it
@@ -121,7 +121,8 @@ def _make_work(header: dict[str, Any], work: str, source: bytes, files: dict[str
         os.mkdir(f"{work}/{name}", 0o777)  # the test driver, under another id, may leave files for the program
     os.chdir(f"{work}/work")
     os.umask(0o022)
-    wanted: dict[str, bytes | memoryview] = {header["filename"]: source, **files}
+    own = {header["filename"]: source} if header["filename"] else {}  # a session begins without a program
+    wanted: dict[str, bytes | memoryview] = {**own, **files}
     for name, data in wanted.items():
         os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
         with open(name, "wb") as file:

@@ -10,12 +10,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from sandbox.languages import LANGUAGES, Language
-from sandbox.types import Calls, Execution, Limits, Request, SandboxError, Status, Stdio, TestSource
+from sandbox.types import Calls, Execution, FileRefused, Limits, Request, SandboxError, Status, Stdio, TestSource
 from sandbox.wire import pack
 
 _REPORT_BYTES = 8 << 20
 _MAX_FRAME = 128 << 20
 _PAGE = 4096
+_SESSION_CPU_S = float(1 << 20)  # for the resource limit of the whole session; each cell has its own
+MAX_FILE_BYTES = 16 << 20
 COMPILE_LIMITS = Limits(cpu_s=30.0, memory_bytes=1 << 30, file_bytes=128 << 20)
 _LEAST = {
     "cpu_s": 0.001, "memory_bytes": 1 << 20, "pids": 1, "disk_bytes": 1 << 16, "inodes": 16, "file_bytes": 1 << 12,
@@ -53,6 +55,36 @@ def make_job(request: Request) -> Job | Execution:
     limits = {**_limits(COMPILE_LIMITS), "disk_bytes": disk, "inodes": request.limits.inodes}
     compiling = {**header, **limits, "mode": "script", "report_bytes": 0, "argv": list(language.compile)}
     return Job(request, tuple(frames), (pack(compiling), program))
+
+
+def session_frames(request: Request) -> tuple[bytes, ...]:
+    """The frames that open a session with the files and limits of a request. Raises SandboxError."""
+    language = LANGUAGES.get(request.language)
+    if language is None or not language.sessions:
+        able = ", ".join(sorted(name for name, known in LANGUAGES.items() if known.sessions))
+        raise SandboxError(f"no sessions in {request.language!r} (there are: {able})")
+    reason = _refusal(request, language)
+    if reason:
+        raise SandboxError(reason)
+    names = sorted(request.files)
+    header = {**_header(request, language), "mode": "session", "filename": "", "cpu_s": _SESSION_CPU_S}
+    return pack(header), pack({"files": names}, b"", b"", b"", *(request.files[name] for name in names))
+
+
+def cell_frames(cell: str, limits: Limits, wall_s: float) -> tuple[bytes, ...]:
+    """The frames for one cell."""
+    return pack({"do": "cell", "cpu_s": limits.cpu_s, "wall_s": wall_s}), pack({}, _encoded(cell))
+
+
+def file_frames(name: str, data: bytes | None) -> tuple[bytes, ...]:
+    """The frames that put a file into a session, or, without data, get it. Raises FileRefused."""
+    path = PurePosixPath(name)
+    if not _is_plain(name, ""):
+        raise FileRefused(f"not the name of a file in the working directory: {name!r}")
+    if len(data or b"") > MAX_FILE_BYTES:
+        raise FileRefused(f"{name}: larger than {MAX_FILE_BYTES >> 20} MiB")
+    order = {"do": "get" if data is None else "put", "name": str(path), "most": MAX_FILE_BYTES}
+    return pack(order), pack({}, data or b"")
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
@@ -93,7 +125,7 @@ def _refusal(request: Request, language: Language) -> str:
     small = [name for name, least in _LEAST.items() if not least <= getattr(limits, name) < math.inf]
     if small or not 0 < limits.wall_limit_s < math.inf:
         return f"limits under which nothing runs: {', '.join(small) or 'wall_s'}"
-    bad = [name for name in request.files if not _is_plain(name, language)]
+    bad = [name for name in request.files if not _is_plain(name, language.filename)]
     bad += [name for name in request.files for parent in PurePosixPath(name).parents if str(parent) in request.files]
     if bad:
         return f"not the name of a file beside the program: {bad[0]!r}"
@@ -106,11 +138,11 @@ def _refusal(request: Request, language: Language) -> str:
     return ""
 
 
-def _is_plain(name: str, language: Language) -> bool:
+def _is_plain(name: str, taken: str) -> bool:
     path = PurePosixPath(name)
     try:
         short = len(os.fsencode(name)) <= 255
     except UnicodeEncodeError:
         return False
     inside = bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
-    return short and inside and str(path) == name != language.filename
+    return short and inside and str(path) == name != taken

@@ -38,7 +38,7 @@ class Meters:
         self._write("memory.max_usage_in_bytes", 0)
         self._set["memory"] = limit
         self._cpu0 = self._group_cpu_s()
-        self._children0 = _children_cpu_s()
+        self._children0 = 0.0 if self._grouped_cpu() else self._tree_cpu_s()  # a session's processes live on
         self._kills0 = self._kills()
         self._inherited = 0 if self._grouped_memory() else _own_bytes("self")  # which every child shares with the agent
         self._usage0 = self._number("memory.usage_in_bytes") or self._number("memory.current") or 0
@@ -48,7 +48,10 @@ class Meters:
         """CPU seconds of the whole process tree so far."""
         if self._grouped_cpu():
             return self._group_cpu_s() - self._cpu0
-        return _children_cpu_s() - self._children0 + sum(_process_cpu_s(pid) for pid in self._processes())
+        return self._tree_cpu_s() - self._children0
+
+    def _tree_cpu_s(self) -> float:
+        return _children_cpu_s() + sum(_process_cpu_s(pid) for pid in self._processes())
 
     def finish_cpu_s(self) -> float:
         """CPU seconds once every process has been reaped."""

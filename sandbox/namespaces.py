@@ -183,7 +183,7 @@ class NamespaceBackend:
 def _first_uid(index: int) -> int | None:
     if os.geteuid() != 0:
         return None
-    return _UID_BASE + (os.getpid() % 65536 * 64 + index % 64) * _UID_STEP
+    return _UID_BASE + (os.getpid() % 65536 * 256 + index % 256) * _UID_STEP
 
 
 def interpreter_directories() -> tuple[str, ...]:

@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import MappingProxyType
 
 from sandbox.backend import Backend, Reply, Slot, SlotFailed
 from sandbox.jobs import COMPILE_LIMITS, Job, make_job
-from sandbox.types import Execution, Request, SandboxError, SandboxUnavailable, Status
+from sandbox.session import IDLE_S, LiveSession
+from sandbox.types import (
+    DEFAULT_LIMITS,
+    Execution,
+    Limits,
+    Request,
+    SandboxError,
+    SandboxUnavailable,
+    Session,
+    Status,
+)
 from sandbox.verdict import judge
 
 _ATTEMPTS = 3  # the first, and two on fresh slots
 _OPEN_AFTER = 3  # requests that failed in a row, without a success between
+MAX_SESSIONS = 64  # at a time; about 20 MB each while idle
 _RECYCLE_AFTER = 2000  # executions of one slot, for a fresh address layout
 _BACKSTOP_S = 25.0  # beyond the program's own wall limit, after which the agent itself is given up
 _STARVED = 0.3  # a wall timeout with this share of waiting for a core says more about the machine than the program
@@ -24,7 +36,8 @@ _STARVED = 0.3  # a wall timeout with this share of waiting for a core says more
 class SlotPool:
     """Implements `types.Sandbox`. Slots start when they are first needed; used from one event loop."""
 
-    def __init__(self, backend: Backend, slots: int | None = None) -> None:
+    def __init__(self, backend: Backend, slots: int | None = None, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
         self._backend = backend
         self._size = slots or len(os.sched_getaffinity(0))
         self._free: asyncio.LifoQueue[int] = asyncio.LifoQueue()  # the warmest slot first; a late one may never start
@@ -35,6 +48,9 @@ class SlotPool:
         self._used: dict[int, int] = {}
         self._alone = asyncio.Lock()
         self._started = 0
+        self._worked = False
+        self._sessions: set[LiveSession] = set()
+        self._room = asyncio.Semaphore(MAX_SESSIONS)
         self._failures = 0
         self._closed = False
         atexit.register(self._kill_all)
@@ -55,14 +71,37 @@ class SlotPool:
                 execution, _ = await self._attempt(job, index=0)
         return execution
 
+    @asynccontextmanager
+    async def session(
+        self,
+        language: str = "python",
+        limits: Limits = DEFAULT_LIMITS,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+        profile: str = "plain",
+    ) -> AsyncIterator[Session]:
+        """A stateful session; see `types.Sandbox.session`. Its jail is no slot: cells take turns with programs."""
+        request = Request(language, "", files=files, limits=limits)
+        async with self._room:
+            session = LiveSession(request, self._start_apart, self._turn, self._backend.name, self._idle_s)
+            self._sessions.add(session)
+            try:
+                await session.open()
+                yield session
+            finally:
+                self._sessions.discard(session)
+                await session.close()
+
     async def aclose(self) -> None:
         """End every slot. What still runs ends with SandboxUnavailable."""
         self._closed = True
         slots, self._slots = list(self._slots.values()), {}
-        await asyncio.gather(*(slot.close() for slot in slots), *self._closing)
+        sessions = (session.close("the sandbox was closed") for session in self._sessions)
+        await asyncio.gather(*(slot.close() for slot in slots), *sessions, *self._closing)
         atexit.unregister(self._kill_all)
 
     def _kill_all(self) -> None:
+        for session in self._sessions:
+            session.kill()
         for slot in self._slots.values():
             slot.kill()
 
@@ -103,18 +142,32 @@ class SlotPool:
         return reply
 
     async def _start(self, index: int) -> Slot:
+        slot = self._slots[index] = await self._start_apart()
+        self._used[index] = 0
+        return slot
+
+    async def _start_apart(self) -> Slot:
+        """A new slot that the pool does not keep."""
         if self._closed:
             raise SandboxUnavailable("the sandbox is closed")
         self._started += 1
         try:
             slot = await self._backend.start(self._started)
         except SandboxUnavailable as error:
-            if self._used:  # it has worked before, so the machine is short of something for the moment
+            if self._worked:  # so the machine is short of something for the moment
                 raise SlotFailed(str(error)) from error
             raise
-        self._slots[index] = slot
-        self._used[index] = 0
+        self._worked = True
         return slot
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """The right to use one core, as long as a cell runs."""
+        index = await self._free.get()
+        try:
+            yield
+        finally:
+            self._free.put_nowait(index)
 
     def _discard(self, index: int) -> None:
         slot = self._slots.pop(index, None)

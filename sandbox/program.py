@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from sandbox.harness import program_side, values
+from sandbox.harness import interpreter, program_side, values
 from sandbox.harness.link import text_of
 
 WARM = (
@@ -32,7 +32,7 @@ _TESTED_NAME = "solution"
 class Job:
     """What the program's process has to do."""
 
-    mode: str  # script, calls or tests
+    mode: str  # script, calls, tests or session
     source: bytes
     extra: bytes  # in calls mode: entry point and arguments, as JSON
     filename: str
@@ -53,6 +53,8 @@ def warm_up() -> None:
 
 def main(job: Job) -> NoReturn:
     """Load the program and do what the mode asks; ends the process."""
+    if job.mode == "session":
+        _open_session(job)
     script = job.mode == "script"
     module = _new_module("__main__" if script else _TESTED_NAME, job.filename)
     code = _compile(job)
@@ -67,6 +69,13 @@ def main(job: Job) -> NoReturn:
         answer_calls(module, job)
     program_side.serve_program(module, job.channel)
     finish(None)
+
+
+def _open_session(job: Job) -> NoReturn:
+    module = _new_module("__main__", "")
+    os.write(job.progress, b".")
+    os.close(job.progress)
+    interpreter.serve_cells(module, job.channel, run_guarded)
 
 
 def _new_module(name: str, filename: str) -> types.ModuleType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import select
 
 from sandbox import syscalls
 
@@ -57,6 +58,13 @@ class Reader:
             self._size, self.over = self._limit, True
         return count > 0
 
+    def drain(self) -> None:
+        """Take what is in the pipe at the moment, without waiting for more."""
+        waiting = select.poll()
+        waiting.register(self.fd, select.POLLIN)
+        while not self.over and waiting.poll(0) and self.read():
+            pass
+
     def finish(self) -> None:
         """Take what is left in the pipe once every writer is dead, and close it."""
         self.close_write_end()
@@ -75,3 +83,9 @@ class Reader:
         if self._size:
             self._area[: self._size] = bytes(self._size)
         self._size, self.over, self._limit = 0, False, 0
+
+    def rewind(self) -> None:
+        """Forget what was read, and go on with the same pipe and limit."""
+        limit = self._limit
+        self.clear()
+        self._limit = limit

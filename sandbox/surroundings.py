@@ -29,6 +29,10 @@ class Surroundings(Protocol):
         """Send SIGKILL to every process of the execution."""
         ...
 
+    def signal_all(self, number: int) -> None:
+        """Send a signal to every process of the execution."""
+        ...
+
     def files_bytes(self) -> int:
         """Memory that files of the work area hold."""
         ...
@@ -63,6 +67,10 @@ class Jail:
         return (usage.f_blocks - usage.f_bfree) * usage.f_frsize
 
     def kill_all(self) -> None:
+        """End everybody. Raises ProcessLookupError where there is nobody."""
+        self.signal_all(signal.SIGKILL)
+
+    def signal_all(self, number: int) -> None:
         """As process 1 of a namespace: -1 is everybody in it but ourselves."""
         if os.getpid() == 1:
-            os.kill(-1, signal.SIGKILL)
+            os.kill(-1, number)

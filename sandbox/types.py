@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 
@@ -34,6 +36,14 @@ class ToolchainMissing(SandboxError):
     """The language's compiler or interpreter is not installed; nothing is known about the program."""
 
 
+class SessionEnded(SandboxError):
+    """The session is over: its program left or met a limit, or it expired or was closed. `reset` begins a new one."""
+
+
+class FileRefused(Exception):
+    """A file could not be taken into a session, or out of it: missing, not a regular file, too large, no room."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one execution may use. Time starts when the program starts, never while it is queued."""
@@ -52,6 +62,9 @@ class Limits:
     def wall_limit_s(self) -> float:
         """The wall-clock bound in seconds: a generous outer bound, CPU time decides."""
         return self.wall_s if self.wall_s is not None else 2 * self.cpu_s + 2
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,7 @@ class Request:
     stdin: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
     tests: Calls | TestSource | Stdio | None = None
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +148,31 @@ class Execution:
     detail: str = ""
 
 
+class Session(Protocol):
+    """An interpreter that lives across calls, in a jail of its own; paused while no cell runs. One call at a time."""
+
+    async def run(self, cell: str) -> Execution:
+        """Run one cell in the session's namespace; the value of a last expression is printed, as a notebook does.
+
+        Limits of time and output hold for each cell, those of memory, processes and disk for the session. A cell that
+        raises leaves the session as it is; one that meets a limit, or ends the interpreter, is answered with its
+        status and ends the session. Raises SessionEnded, SandboxError.
+        """
+        ...
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Write a file into the working directory. Raises FileRefused, SessionEnded, SandboxError."""
+        ...
+
+    async def get(self, name: str) -> bytes:
+        """Read a regular file of the working directory. Raises FileRefused, SessionEnded, SandboxError."""
+        ...
+
+    async def reset(self) -> None:
+        """Begin anew in a fresh jail, with the files that the session was opened with. Raises SandboxError."""
+        ...
+
+
 class Sandbox(Protocol):
     """A pool of isolated slots. Safe to call from many coroutines; callers await a free slot."""
 
@@ -145,6 +183,16 @@ class Sandbox(Protocol):
 
     async def run(self, request: Request) -> Execution:
         """Run one program. Raises SandboxError when nothing is known about it, after retrying on a fresh slot."""
+        ...
+
+    def session(
+        self,
+        language: str = "python",
+        limits: Limits = DEFAULT_LIMITS,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+        profile: str = "plain",
+    ) -> AbstractAsyncContextManager[Session]:
+        """A stateful session. Entering waits for room, and raises SandboxError where none can be opened."""
         ...
 
     async def aclose(self) -> None:

@@ -90,7 +90,7 @@ def _status(request: Request, reply: Reply, end: _End) -> tuple[Status, str]:
     verdict = reply.header["verdict"]
     if verdict is not None:
         limits = COMPILE_LIMITS if reply.compiling else request.limits
-        return Status(verdict), f"{'the compiler ' if reply.compiling else ''}{_limit_text(verdict, limits)}"
+        return Status(verdict), f"{'the compiler ' if reply.compiling else ''}{limit_text(verdict, limits)}"
     if reply.compiling:
         return Status.COMPILE_ERROR, "the compiler refused the program"
     return _own_end(request, reply, end)
@@ -101,7 +101,7 @@ def _own_end(request: Request, reply: Reply, end: _End) -> tuple[Status, str]:
     if not _loaded(reply) and "c" in reply.header["progress"]:
         return Status.COMPILE_ERROR, "the program does not compile"
     if end.signal == signals.SIGXCPU:
-        return Status.TIMEOUT_CPU, _limit_text("timeout_cpu", request.limits)
+        return Status.TIMEOUT_CPU, limit_text("timeout_cpu", request.limits)
     if not _loaded(reply):
         return Status.COMPILE_ERROR, "the compiler itself was ended by the program"
     if end.signal is not None:
@@ -118,7 +118,8 @@ def _ran_out_of_memory(stderr: bytes) -> bool:
     return bool(lines) and lines[-1].decode("utf-8", "replace").startswith(_MEMORY_TEXTS)
 
 
-def _limit_text(verdict: str, limits: Limits) -> str:
+def limit_text(verdict: str, limits: Limits) -> str:
+    """What a program did that met one of our limits."""
     return {
         "timeout_cpu": f"used more than {limits.cpu_s:g} s of CPU time",
         "timeout_wall": f"ran for more than {limits.wall_limit_s:g} s",

@@ -31,3 +31,4 @@ class Language:
     self_test: tuple[Proof, ...]
     run: tuple[str, ...] = ()
     compile: tuple[str, ...] = ()
+    sessions: bool = False

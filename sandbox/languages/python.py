@@ -10,6 +10,7 @@ _DOUBLE = "def double(x):\n    return 2 * x\n"
 PYTHON = Language(
     name="python",
     filename="solution.py",
+    sessions=True,
     self_test=(
         Proof(Request("python", "print(sum(range(10)))"), Status.OK),
         Proof(Request("python", "raise ValueError('no')"), Status.NONZERO),
