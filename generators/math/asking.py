@@ -1,0 +1,96 @@
+"""Questions to the model: a request with its own sampling seed, several at once, the call that a record keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from generators.recipe import Resources
+from records.types import Call, Seed, stable_seed
+from served_model.prompts import load_prompt
+from served_model.types import ChatRequest, Reply, Sampling
+
+PACKAGE = "generators.math"
+EVIDENCE = "evidence:"  # begins the part of a call that weighed in a decision and wrote no text of the record
+T = TypeVar("T")
+
+
+class SamplingSettings(Protocol):
+    """What of a recipe's settings goes into every request."""
+
+    @property
+    def temperature(self) -> float: ...
+
+    @property
+    def top_p(self) -> float: ...
+
+    @property
+    def max_tokens(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply with the request that it answers."""
+
+    request: ChatRequest
+    reply: Reply
+
+    def call(self, part: str) -> Call:
+        """The entry of a candidate's `calls`: this reply wrote `part`."""
+        sampling = self.request.sampling
+        return Call(
+            part=part,
+            key=self.reply.key,
+            model=self.reply.model,
+            prompt=self.request.prompt,
+            prompt_sha256=self.request.prompt_sha256,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            seed=sampling.seed,
+            finish_reason=self.reply.finish_reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks on behalf of one recipe about one seed. Every name, index and round has its own sampling seed."""
+
+    recipe: str
+    seed: Seed
+    resources: Resources
+
+    async def ask(
+        self,
+        name: str,
+        role: str,
+        fields: Mapping[str, str],
+        *index: object,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Render `prompts/<name>.md` and ask. Raises ModelError."""
+        prompt = load_prompt(PACKAGE, name)
+        settings: SamplingSettings = self.resources.settings
+        origin = (str(self.resources.run_seed), self.recipe, str(self.resources.round), self.seed.id, name)
+        request = ChatRequest(
+            role=role,
+            messages=prompt.render(**fields),
+            sampling=Sampling(
+                settings.temperature, settings.top_p, settings.max_tokens, stable_seed(*origin, *map(str, index))
+            ),
+            prompt=prompt.name,
+            prompt_sha256=prompt.sha256,
+            schema=schema,
+        )
+        return Answer(request, await self.resources.model.ask(request))
+
+
+async def all_of(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results, in order. The first error ends the others and passes through as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in coroutines]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
