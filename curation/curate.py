@@ -7,7 +7,6 @@ dataset; between them a row is 17 keys of 8 bytes, never its text.
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from curation.dataset_rows import Chunk, DatasetRow, dataset_files, dataset_sche
 from curation.errors import CurationError
 from curation.near_duplicates import NearDuplicates
 from curation.repetition import find_repetition
+from curation.row_hash import row_hash
 from curation.selection import content_hash
 from records.accounts import Accounts
 from records.schema import DROPS, drop_row
@@ -135,7 +135,7 @@ class _Curation:
         for chunk in read_chunks(self._files, self._options.field):
             passed = [row for row in chunk.rows if self._passes(row, drops)]
             texts, content = [row.text for row in passed], [_content(row) for row in passed]
-            self._duplicates.add(texts, content, [_order(row) for row in passed])
+            self._duplicates.add(texts, content, [row_hash(row) for row in passed])
 
     def compare(self) -> None:
         """Choose who stands for whom; a second pass finds the names of those who do."""
@@ -213,20 +213,6 @@ def _drop(row: DatasetRow, step: str, reason: str, evidence: Mapping[str, JSON])
 def _content(row: DatasetRow) -> bytes:
     """Equal for exact duplicates: roles and texts, whatever their white space."""
     return content_hash({"role": turn.role, "content": turn.content} for turn in row.turns)
-
-
-def _order(row: DatasetRow) -> bytes:
-    """Ranks rows by all they hold, so that who stands for whom does not depend on the order of reading."""
-    return hashlib.sha256(_stable_text(row).encode("utf-8", "surrogatepass")).digest()
-
-
-def _stable_text(row: DatasetRow) -> str:
-    try:
-        return canonical_json(dict(row.values))
-    except TypeError:  # columns that JSON lacks: dates, bytes, decimals
-        return canonical_json({name: repr(value) for name, value in row.values.items()})
-    except RecursionError:  # a column nested on purpose; the texts alone rank the row
-        return row.text
 
 
 @contextmanager

@@ -139,16 +139,24 @@ def curate(
     benchmarks: Annotated[list[Path] | None, typer.Option("--benchmarks", help="Benchmark file; repeatable.")] = None,
     steps: Annotated[str | None, typer.Option("--steps", help="Comma-separated steps; default: all of them.")] = None,
     field: Annotated[str | None, typer.Option("--field", help="Column that holds the text.")] = None,
+    mix: Annotated[Path | None, typer.Option("--mix", help="TOML file with weights, caps and epochs.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Drop repetition, contamination and duplicates from any dataset, each row with its reason."""
+    """Drop repetition, contamination and duplicates from any dataset, each row with its reason; mix what is kept."""
     from curation.curate import STEPS, CurateOptions
     from curation.curate import curate as curate_dataset
+    from curation.mix import read_mix
+    from curation.mix_dataset import mix_dataset
 
+    weights = read_mix(mix) if mix else None
     chosen = tuple(name.strip() for name in steps.split(",")) if steps else STEPS
     result = curate_dataset(dataset, out, benchmarks or (), CurateOptions(field=field, steps=chosen))
     if not quiet:
         print(result.text().rstrip())
+    if weights is not None:
+        mixed = mix_dataset(result.kept, out, weights)
+        if not quiet:
+            print(f"\n{mixed.text()}\n{mixed.file}")
 
 
 @app.command()
