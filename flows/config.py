@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from flows.config_errors import describe
 from flows.errors import ConfigError
+from served_model.reward import Api
 
 ROLES = ("default", "writer", "solver", "judge", "jury", "guard", "reward", "embedder")
 """Roles that a config may map to models; a role that is absent falls back to `default`. Several judges of one jury
@@ -40,6 +41,7 @@ class ModelSettings(_Section):
     max_in_flight: int = Field(256, ge=1, description="Most requests in flight to this model at a time.")
     timeout_s: float = Field(600, gt=0, description="Seconds after which one attempt at a request is given up.")
     deadline_s: float = Field(3600, gt=0, description="Seconds after which a request with all its retries is given up.")
+    api: Api = Field("chat", description="How it is asked; score, classify or pooling: a reward model served by vLLM.")
     price_in: float = Field(0, ge=0, description="Money per million prompt tokens, for the budget.")
     price_out: float = Field(0, ge=0, description="Money per million completion tokens, for the budget.")
 

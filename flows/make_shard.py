@@ -130,6 +130,7 @@ def model_configs(config: RunConfig) -> dict[str, ModelConfig]:
             timeout_s=settings.timeout_s,
             deadline_s=settings.deadline_s,
             max_in_flight=max(1, settings.max_in_flight // config.lookahead),
+            api=settings.api,
         )
         for role, settings in config.models.items()
     }

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from served_model.reward import Api
+
 DEFAULT_ROLE = "default"
 
 
@@ -28,6 +30,7 @@ class ModelConfig:
     max_in_flight: int = 256
     backoff_s: float = 0.25
     cooldown_s: float = 1.0
+    api: Api = "chat"  # or how a reward model is asked, see served_model.reward
 
     def __post_init__(self) -> None:
         if not self.name:

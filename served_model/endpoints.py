@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from served_model.limits import AdaptiveLimit
 from served_model.retry import Fault
+from served_model.reward import scoring_url
 from served_model.types import ModelUnavailable
 
 logger = logging.getLogger(__name__)
@@ -21,9 +22,9 @@ FAULTY = frozenset({Fault.UNREACHABLE, Fault.STALLED, Fault.BROKEN})
 class Endpoint:
     """One base URL with what is known of it. `label` is safe to print."""
 
-    def __init__(self, base_url: str, max_in_flight: int, cooldown_s: float) -> None:
+    def __init__(self, base_url: str, max_in_flight: int, cooldown_s: float, api: str = "chat") -> None:
         self.label = base_url.rstrip("/")
-        self.url = f"{self.label}/chat/completions"
+        self.url = f"{self.label}/chat/completions" if api == "chat" else scoring_url(self.label, api)
         self.limit = AdaptiveLimit(max_in_flight)
         self.in_flight = 0
         self.sent = 0

@@ -69,7 +69,7 @@ class ModelService:
         self.config = config
         self._sdk = _sdk_client(config)
         self._pool = EndpointPool(
-            tuple(Endpoint(url, config.max_in_flight, config.cooldown_s) for url in config.base_urls),
+            tuple(Endpoint(url, config.max_in_flight, config.cooldown_s, config.api) for url in config.base_urls),
             config.max_in_flight,
         )
         self._headers = {"Content-Type": "application/json", "User-Agent": self._sdk.user_agent}
@@ -95,7 +95,7 @@ class ModelService:
     async def complete(self, request: ChatRequest) -> Reply:
         """Send the request until there is a reply. Raises RequestRefused, or ModelUnavailable to stop the run."""
         key = self.key(request)
-        body = request_body(self.config.name, request)
+        body = request_body(self.config.name, request, self.config.api)
         headers = {PROMPT_HEADER: quote(request.prompt, safe="/._-:"), KEY_HEADER: key}
         if request.repairs:
             headers[REPAIRS_HEADER] = quote(request.repairs, safe="/._-:")
@@ -156,7 +156,7 @@ class ModelService:
             async with self._open_session().post(
                 endpoint.url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                return read_answer(response.status, response.headers, await response.read())
+                return read_answer(response.status, response.headers, await response.read(), self.config.api)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL) as error:
             return Failure(Fault.PERMANENT, one_line(f"{type(error).__name__}: {error}"))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -1,4 +1,4 @@
-"""Bytes on the wire: the body of a chat completion request, and what an HTTP answer to it means."""
+"""Bytes on the wire: the body of a request to a chat or a reward model, and what an HTTP answer to it means."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import orjson
 
 from records.messages import openai_message
 from served_model.retry import Failure, Fault, fault_of_status, retry_after_seconds
+from served_model.reward import NotScores, read_scoring, scoring_body
 from served_model.types import ChatRequest, Usage
 
 MAX_MESSAGE_CHARS = 300  # of a server's own words in an error of ours
@@ -31,8 +32,10 @@ class Malformed(Exception):
     """The answer is not a chat completion; the text says why."""
 
 
-def request_body(model_name: str, request: ChatRequest) -> bytes:
+def request_body(model_name: str, request: ChatRequest, api: str = "chat") -> bytes:
     """The JSON body. `max_tokens` is the length field that all servers of this protocol take together with sampling."""
+    if api != "chat":
+        return dump_json(scoring_body(model_name, api, request))
     sampling = request.sampling
     body: dict[str, Any] = {
         "model": model_name,
@@ -68,7 +71,7 @@ def load_json(data: bytes) -> Any:
         raise Malformed(f"the body is not JSON ({type(error).__name__}, {len(data)} bytes)") from None
 
 
-def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Completion | Failure:
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, api: str = "chat") -> Completion | Failure:
     """What an HTTP answer means. Everything in it may be malformed."""
     if status != 200:
         return _failure_of_status(status, headers, body)
@@ -76,11 +79,16 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Complet
     if "json" not in content_type.lower():
         return Failure(Fault.BROKEN, f"the answer is not JSON but {one_line(content_type) or 'untyped'}", status)
     try:
-        return _completion(load_json(body))
-    except Malformed as error:
+        return _completion(load_json(body)) if api == "chat" else _scores(api, load_json(body))
+    except (Malformed, NotScores) as error:
         return Failure(Fault.BROKEN, str(error), status)
     except _ModelRefusal as refusal:
         return Failure(Fault.REFUSED, f"the model refused: {one_line(str(refusal))}", status)
+
+
+def _scores(api: str, body: Any) -> Completion:
+    text, usage = read_scoring(api, body)
+    return Completion(text, "stop", usage)
 
 
 class _ModelRefusal(Exception):
