@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from corpus import attempts, questions, source_code
+from corpus import attempts, documents, questions, source_code
 from corpus.reader import Reader
 
 READERS: Mapping[str, Reader] = {
@@ -13,5 +13,6 @@ READERS: Mapping[str, Reader] = {
         source_code.READER,
         questions.READER,
         attempts.READER,
+        documents.READER,
     )
 }

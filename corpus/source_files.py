@@ -6,6 +6,7 @@ import glob
 import os
 import sys
 import sysconfig
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,23 +56,24 @@ class Corpus:
     files: tuple[str, ...]
 
 
-def find_files(pattern: str, licence: str) -> Corpus:
-    """The corpus that `pattern` names. Raises CorpusError where it names nothing."""
-    if pattern == STDLIB:
+def find_files(pattern: str, licence: str, suffixes: Collection[str] = LANGUAGES.keys()) -> Corpus:
+    """The corpus that `pattern` names; of a folder, the files with the suffixes. Raises CorpusError where it names
+    nothing."""
+    if pattern == STDLIB and suffixes == LANGUAGES.keys():
         return _stdlib()
     root, rest = _split(pattern)
     try:
         if root.is_file():
             root, files = root.parent, [root.name]
         elif root.is_dir():
-            files = _glob(root, rest) if rest else _walk(root)
+            files = _glob(root, rest) if rest else _walk(root, suffixes)
         else:
             remedy = "no such file or folder; give a folder, a file, a glob, or 'stdlib'"
             raise CorpusError(pattern, None, "corpus", remedy)
     except (OSError, ValueError) as error:
         raise CorpusError(pattern, None, "corpus", f"it cannot be searched: {error}") from error
     if not files:
-        raise CorpusError(pattern, None, "corpus", "it holds no source file; known suffixes: " + " ".join(LANGUAGES))
+        raise CorpusError(pattern, None, "corpus", "it holds no such file; known suffixes: " + " ".join(suffixes))
     return Corpus(root, root.resolve().name or "corpus", licence, tuple(sorted(set(files))))
 
 
@@ -88,11 +90,11 @@ def _glob(root: Path, rest: str) -> list[str]:
     return [file.as_posix() for file in found if not any(part.startswith((".", "__pycache__")) for part in file.parts)]
 
 
-def _walk(root: Path) -> list[str]:
+def _walk(root: Path, suffixes: Collection[str]) -> list[str]:
     files = []
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS and not name.startswith(".")]
-        files += [Path(folder, name) for name in names if Path(name).suffix in LANGUAGES]
+        files += [Path(folder, name) for name in names if Path(name).suffix in suffixes]
     return [file.relative_to(root).as_posix() for file in files if file.is_file()]
 
 

@@ -21,13 +21,13 @@ from curation.contamination import BenchmarkReport, Contamination, read_benchmar
 from curation.dataset_rows import Chunk, DatasetRow, dataset_files, dataset_schema, read_chunks, read_rows
 from curation.errors import CurationError
 from curation.near_duplicates import NearDuplicates
-from curation.repetition import find_repetition
 from curation.row_hash import row_hash
 from curation.selection import content_hash
 from records.accounts import Accounts
 from records.schema import DROPS, drop_row
 from records.tables import ROWS_PER_GROUP, atomic_file, write_text
 from records.types import JSON, Drop, canonical_json
+from verifiers.repetition import find_repetition
 
 REPETITION, CONTAMINATION, EXACT, NEAR = "repetition", "contamination", "exact_duplicates", "near_duplicates"
 STEPS = (REPETITION, CONTAMINATION, EXACT, NEAR)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import repetition
-from curation.repetition import LEAST_WORDS, Repetition, find_repetition
+from verifiers import repetition
+from verifiers.repetition import LEAST_WORDS, Repetition, find_repetition
 
 
 def fresh(count: int, start: int = 0) -> list[str]:
