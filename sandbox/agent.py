@@ -33,8 +33,8 @@ _STREAMS = ("stdout", "stderr", "report")
 class Agent:
     """The agent's state between executions."""
 
-    def __init__(self, control: int, counters: dict[str, int], surroundings: Surroundings) -> None:
-        self.control = control
+    def __init__(self, line: tuple[int, int], counters: dict[str, int], surroundings: Surroundings) -> None:
+        self.control, self.answers = line
         self.around = surroundings
         self.meters = Meters(counters, surroundings.processes, surroundings.files_bytes)
         self._grouped = any(name.startswith("memory.") for name in counters)
@@ -68,7 +68,7 @@ class Agent:
             run.error = f"{type(failure).__name__}: {failure}"
         run.ended = time.monotonic()
         clean = self.empty(run)
-        write_frame(self.control, self.reply(run, clean), *(reader.data() for reader in self.readers.values()))
+        write_frame(self.answers, self.reply(run, clean), *(reader.data() for reader in self.readers.values()))
         for reader in self.readers.values():
             reader.clear()
         return clean and not run.error
@@ -218,15 +218,18 @@ def _socketpair() -> tuple[int, int]:
     return first.detach(), second.detach()
 
 
-def serve(control: int, counters: dict[str, int], surroundings: Surroundings) -> NoReturn:
-    """Serve executions until the host goes away; never returns."""
-    agent = Agent(control, counters, surroundings)
+def serve(line: tuple[int, int], counters: dict[str, int], surroundings: Surroundings) -> NoReturn:
+    """Serve executions until the host goes away; never returns.
+
+    `line`: the descriptors on which the host speaks and is answered; they may be one and the same socket.
+    """
+    agent = Agent(line, counters, surroundings)
     agent.warm_up()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler would make the first process killable from inside
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 2)  # until now the host's file for complaints
     os.close(null)
-    write_frame(control, {"ready": True, "counters": sorted(counters)})
+    write_frame(line[1], {"ready": True, "counters": sorted(counters)})
     while agent.serve_one():
         pass
     os._exit(0)

@@ -51,3 +51,7 @@ class Backend(Protocol):
     async def start(self, index: int) -> Slot:
         """Start slot number `index`. Raises SandboxError with a line that says what is missing."""
         ...
+
+    async def aclose(self) -> None:
+        """Let go of what the backend holds beside its slots, which are closed by now."""
+        ...

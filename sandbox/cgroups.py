@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from sandbox.owners import is_dead, owner
+
 _PREFIX = "provender"
 _V1_CONTROLLERS = ("memory", "cpuacct", "pids")
 
@@ -17,7 +19,7 @@ def names() -> tuple[str, ...]:
 
     They hold our process id and start time, so that a later run can tell whether anybody still needs them.
     """
-    name = f"{_PREFIX}-{os.getpid()}-{_start_time(os.getpid())}-{secrets.token_hex(4)}"
+    name = f"{_PREFIX}-{owner()}-{secrets.token_hex(4)}"
     return tuple(str(parent / name) for parent in parents())
 
 
@@ -25,8 +27,7 @@ def sweep() -> None:
     """Remove the empty groups of runs whose process is gone."""
     for parent in parents():
         for directory in parent.glob(f"{_PREFIX}-*-*-*"):
-            _, pid, started, _ = directory.name.split("-", 3)
-            if _start_time(int(pid)) != started:
+            if is_dead(directory.name.removeprefix(f"{_PREFIX}-")):
                 with contextlib.suppress(OSError):
                     directory.rmdir()
 
@@ -85,10 +86,3 @@ def _mounts() -> Iterator[tuple[str, str, str, list[str]]]:
             if kind.startswith("cgroup"):
                 fields = before.split()
                 yield fields[3], fields[4], kind, options.split(",")
-
-
-def _start_time(pid: int) -> str:
-    """Start time in clock ticks since boot; "" for a process that is gone."""
-    with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    return ""

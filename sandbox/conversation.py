@@ -132,7 +132,7 @@ def _end(agent: Agent, run: Run, more: dict[str, Any]) -> bool:
     run.ended = time.monotonic()
     clean = agent.empty(run)
     blobs = [reader.data() for reader in agent.readers.values()]
-    write_frame(agent.control, {**agent.reply(run, clean), **more, "lost": run.lost}, *blobs)
+    write_frame(agent.answers, {**agent.reply(run, clean), **more, "lost": run.lost}, *blobs)
     return False
 
 
@@ -143,7 +143,7 @@ def _say(agent: Agent, run: Run, more: dict[str, Any]) -> None:
         "cpu_s": agent.meters.cpu_s(), "wall_s": run.ended - run.began, "delay_s": 0.0,
         "peak_bytes": agent.meters.peak_bytes(), "killed": 0,
     }  # fmt: skip
-    write_frame(agent.control, {**header, **more}, *(reader.data() for reader in agent.readers.values()))
+    write_frame(agent.answers, {**header, **more}, *(reader.data() for reader in agent.readers.values()))
 
 
 def _exchange_file(agent: Agent, order: dict[str, Any]) -> None:
@@ -167,5 +167,5 @@ def _exchange_file(agent: Agent, order: dict[str, Any]) -> None:
             time.sleep(0.0005)
     reader.finish()
     nothing = memoryview(b"")
-    write_frame(agent.control, {"alive": True, "error": "", "file": status}, nothing, nothing, reader.data())
+    write_frame(agent.answers, {"alive": True, "error": "", "file": status}, nothing, nothing, reader.data())
     reader.clear()

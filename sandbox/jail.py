@@ -167,7 +167,7 @@ def _settle(config: JailConfig, counters: dict[str, int], go_read: int) -> None:
 
 def _serve(config: JailConfig, counters: dict[str, int], surroundings: Surroundings) -> NoReturn:
     try:
-        agent.serve(config.control, counters, surroundings)
+        agent.serve((config.control, config.control), counters, surroundings)
     finally:
         os._exit(1)
 

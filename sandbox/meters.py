@@ -9,7 +9,7 @@ import os
 import resource
 from collections.abc import Callable
 
-_SLACK = 32 << 20  # the agent's own memory, which shares the group with the program
+SLACK = 32 << 20  # the agent's own memory, which shares the group with the program
 _TICKS = os.sysconf("SC_CLK_TCK")
 _V2_CPU, _V1_CPU = "cpu.stat", "cpuacct.usage"
 
@@ -28,7 +28,7 @@ class Meters:
 
     def start(self, memory_bytes: int, pids: int) -> None:
         """Set the group's limits for one execution and take the starting values."""
-        limit = memory_bytes + _SLACK
+        limit = memory_bytes + SLACK
         raising = limit > self._set.get("memory", limit)  # at first there is no limit at all
         names = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]  # the second must never be the smaller
         for name in [*(reversed(names) if raising else names), "memory.max"]:
@@ -41,7 +41,7 @@ class Meters:
         self._children0 = 0.0 if self._grouped_cpu() else self._tree_cpu_s()  # a session's processes live on
         self._kills0 = self._kills()
         self._inherited = 0 if self._grouped_memory() else _own_bytes("self")  # which every child shares with the agent
-        self._usage0 = self._number("memory.usage_in_bytes") or self._number("memory.current") or 0
+        self._usage0 = self._usage()
         self._highest = 0
 
     def cpu_s(self) -> float:
@@ -62,6 +62,8 @@ class Meters:
     def out_of_memory(self, memory_bytes: int) -> bool:
         """Whether the kernel killed for memory, or, without a control group, the processes together hold too much."""
         if self._grouped_memory():
+            if "memory.max_usage_in_bytes" not in self._counters:  # no peak that could be set back: sampled
+                self._highest = max(self._highest, self._usage() - self._usage0)
             return self._kills() > self._kills0
         held = sum(max(0, _own_bytes(pid) - self._inherited) for pid in self._processes())
         self._highest = max(self._highest, held + self._files())
@@ -96,6 +98,9 @@ class Meters:
 
     def _kills(self) -> int:
         return self._field("memory.oom_control", b"oom_kill") + self._field("memory.events", b"oom_kill")
+
+    def _usage(self) -> int:
+        return self._number("memory.usage_in_bytes") or self._number("memory.current") or 0
 
     def _number(self, name: str) -> int | None:
         fd = self._counters.get(name)

@@ -34,14 +34,14 @@ from pathlib import Path
 from typing import IO
 
 from sandbox import cgroups
-from sandbox.backend import Reply, SlotFailed
+from sandbox.backend import Reply
 from sandbox.bare import new_work_directory
+from sandbox.line import SocketLine, exchange, receive
 from sandbox.types import SandboxError, SandboxUnavailable
-from sandbox.wire import WireError, sizes_of, unpack
+from sandbox.wire import WireError
 
 _START_S, _END_S = 30.0, 5.0
 _UID_BASE, _UID_STEP = 0x70000000, 4  # ids far above any account; unused by anything on the host
-_MAX_BODY = 256 << 20
 _BOOT = (
     "import json,os,sys,types;boot=json.loads(os.read(0,65536));package=types.ModuleType('sandbox');"
     "package.__path__=[boot['path']];sys.modules['sandbox']=package;"
@@ -59,32 +59,20 @@ class NamespaceSlot:
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
         self._process = process
         self._control = control
+        self._line = SocketLine(control)
         self.facts: dict[str, object] = {}
 
     async def await_ready(self) -> None:
         """Wait for the agent's first word. Raises SandboxUnavailable with its reason, OSError and its like."""
         async with asyncio.timeout(_START_S):
-            header, _ = await self._receive()
+            header, _ = await receive(self._line)
         if "error" in header:
             raise SandboxUnavailable(_explain(str(header["error"])))
         self.facts = header
 
     async def execute(self, frames: Sequence[bytes], deadline_s: float) -> Reply:
         """Run one execution; see `backend.Slot`."""
-        loop = asyncio.get_running_loop()
-        sender = loop.create_task(loop.sock_sendall(self._control, b"".join(frames)))
-        try:
-            async with asyncio.timeout(deadline_s):
-                header, blobs = await self._receive()
-                await sender
-        except (TimeoutError, OSError, EOFError, WireError) as error:
-            raise SlotFailed(f"the agent did not answer: {type(error).__name__} {error}") from error
-        finally:
-            sender.cancel()
-        if header.get("error"):
-            raise SlotFailed(str(header["error"]))
-        stdout, stderr, report = (bytes(blob) for blob in blobs)
-        return Reply(header, stdout, stderr, report)
+        return await exchange(self._line, frames, deadline_s)
 
     async def close(self) -> None:
         """End the jail and wait for its supervisor."""
@@ -106,24 +94,6 @@ class NamespaceSlot:
         if self._process.stdin:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
-
-    async def _receive(self) -> tuple[dict[str, object], list[memoryview]]:
-        head_size, body_size = sizes_of(await self._exactly(8))
-        if body_size > _MAX_BODY:
-            raise WireError(f"a body of {body_size} bytes")
-        head = await self._exactly(head_size)
-        return unpack(head, memoryview(await self._exactly(body_size)))
-
-    async def _exactly(self, size: int) -> bytearray:
-        data, got = bytearray(size), 0
-        view = memoryview(data)
-        loop = asyncio.get_running_loop()
-        while got < size:
-            count = await loop.sock_recv_into(self._control, view[got:])
-            if count == 0:
-                raise EOFError("the agent is gone")
-            got += count
-        return data
 
 
 class NamespaceBackend:
@@ -161,6 +131,9 @@ class NamespaceBackend:
                 await slot.close()
                 raise
         return slot
+
+    async def aclose(self) -> None:
+        """Nothing is held beside the slots."""
 
     def _spawn(self, control: int, index: int, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start a supervisor and tell it what to build. The parent must be this thread: its death ends the slot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from sandbox import seccomp
 from sandbox.backend import Backend, Slot
 from sandbox.cgroups import bounds_memory
+from sandbox.docker import DockerBackend
+from sandbox.engine import IMAGE
 from sandbox.namespaces import NamespaceBackend
 from sandbox.pool import SlotPool
 from sandbox.types import Request, Sandbox, SandboxError, SandboxUnavailable, Status
 
-BACKENDS = ("auto", "namespaces", "none")
+BACKENDS = ("auto", "docker", "namespaces", "none")
 _KERNEL = (5, 14)  # mount_setattr, hidepid per mount, process limits per user namespace
 _TRIAL = "import os\nprint(os.getpid() > 1, sorted(os.listdir('/box')))\nprint(sum(range(10)))\n"
 _TRIAL_SAYS = "True ['shm', 'tmp', 'work']\n45\n"
@@ -30,45 +33,75 @@ class Finding:
     remedy: str = ""
 
 
-def open_sandbox(backend: str = "auto", slots: int | None = None, unsafe_no_isolation: bool = False) -> Sandbox:
-    """A sandbox over the given backend, with as many slots as cores.
+def open_sandbox(
+    backend: str = "auto",
+    slots: int | None = None,
+    unsafe_no_isolation: bool = False,
+    image: str = IMAGE,
+    runtime: str | None = None,
+) -> Sandbox:
+    """A sandbox over the given backend, with as many slots as cores; `image` and `runtime` are the Docker backend's.
 
-    `auto` takes what isolates here. Without isolation it only runs where `unsafe_no_isolation` says so. Raises
-    SandboxUnavailable where this machine obviously cannot isolate; what only a trial shows is raised by the first run.
+    `auto` takes the first of namespaces and docker that starts here, and `Sandbox.backend` says which. Without
+    isolation it only runs where `unsafe_no_isolation` says so, and nothing else works. Raises SandboxUnavailable where
+    this machine obviously cannot isolate; what only a trial shows is raised by the first run.
     """
     if backend not in BACKENDS:
         raise SandboxUnavailable(f"no such sandbox backend: {backend!r} (there are: {', '.join(BACKENDS)})")
     if backend == "none" and not unsafe_no_isolation:
         raise SandboxUnavailable("the backend 'none' isolates nothing and needs unsafe_no_isolation as well")
     missing = _missing()
-    if backend == "none" or (missing and unsafe_no_isolation):
-        return SlotPool(NamespaceBackend(isolated=False), slots)
-    if missing:
-        raise SandboxUnavailable(f"nothing here can isolate programs: {missing}")
+    if backend == "namespaces" and missing and not unsafe_no_isolation:
+        raise SandboxUnavailable(f"namespaces cannot isolate here: {missing}")
+    candidates: list[Backend] = []
+    if backend in ("auto", "namespaces") and not missing:
+        candidates.append(NamespaceBackend())
+    if backend in ("auto", "docker"):
+        candidates.append(DockerBackend(image, runtime))
     if unsafe_no_isolation:
-        return SlotPool(_FirstThatStarts([NamespaceBackend(), NamespaceBackend(isolated=False)]), slots)
-    return SlotPool(NamespaceBackend(), slots)
+        candidates.append(NamespaceBackend(isolated=False))
+    return SlotPool(candidates[0] if len(candidates) == 1 else FirstThatStarts(candidates, missing), slots)
 
 
-class _FirstThatStarts:
+class FirstThatStarts:
     """Several backends in order of preference: the first one that starts a slot is used from then on."""
 
-    def __init__(self, backends: list[Backend]) -> None:
-        self._backends = backends
+    def __init__(self, backends: list[Backend], missing: str = "") -> None:
+        self._waiting = backends
+        self._refusals = [missing] if missing else []
+        self._chosen: Backend | None = None
+        self._choosing = asyncio.Lock()
 
     @property
     def name(self) -> str:
-        """Of the backend that is used, or would be tried first."""
-        return self._backends[0].name
+        """Of the backend that is used, or would be tried next."""
+        return (self._chosen or self._waiting[0]).name
 
     async def start(self, index: int) -> Slot:
-        """Start a slot. Raises SandboxUnavailable where no backend can."""
-        while len(self._backends) > 1:
+        """Start a slot. Raises SandboxUnavailable where no backend can, with what each one lacks."""
+        if self._chosen is None:
+            async with self._choosing:
+                if self._chosen is None:
+                    return await self._choose(index)
+        return await self._chosen.start(index)
+
+    async def _choose(self, index: int) -> Slot:
+        refusals = list(self._refusals)
+        for backend in self._waiting:
             try:
-                return await self._backends[0].start(index)
-            except SandboxUnavailable:
-                del self._backends[0]
-        return await self._backends[0].start(index)
+                slot = await backend.start(index)
+            except SandboxUnavailable as error:
+                refusals.append(str(error))
+                await backend.aclose()
+            else:
+                self._chosen = backend
+                return slot
+        raise SandboxUnavailable(f"nothing here can isolate programs: {'; or '.join(refusals)}")
+
+    async def aclose(self) -> None:
+        """Let go of the backend that was used."""
+        if self._chosen is not None:
+            await self._chosen.aclose()
 
 
 def _missing() -> str:

@@ -97,6 +97,7 @@ class SlotPool:
         slots, self._slots = list(self._slots.values()), {}
         sessions = (session.close("the sandbox was closed") for session in self._sessions)
         await asyncio.gather(*(slot.close() for slot in slots), *sessions, *self._closing)
+        await self._backend.aclose()
         atexit.unregister(self._kill_all)
 
     def _kill_all(self) -> None:

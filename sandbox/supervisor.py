@@ -25,7 +25,7 @@ def main(config_text: str) -> NoReturn:
     """Run the supervisor; never returns."""
     config = JailConfig.parse(config_text)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    told = _listen_for_the_hosts_end(config.host)
+    told = listen_for_the_hosts_end(config.host)
     config = replace(config, cgroups=tuple(path for path in config.cgroups if _make(path)))
     go_read, go_write = os.pipe()
     maps = os.pipe()
@@ -48,7 +48,7 @@ def main(config_text: str) -> NoReturn:
     os._exit(0)
 
 
-def _listen_for_the_hosts_end(host: int) -> int:
+def listen_for_the_hosts_end(host: int) -> int:
     """A descriptor that wakes us when the host dies, even if a process forked from it holds the lifeline open."""
     told, teller = os.pipe()
     os.set_blocking(teller, False)

@@ -61,6 +61,9 @@ class ScriptedBackend:
     async def close(self) -> None:
         await asyncio.sleep(0)
 
+    async def aclose(self) -> None:
+        self.running = 0
+
     def kill(self) -> None:
         self.killed += 1
 
