@@ -1,7 +1,7 @@
 """Inside a container: what the engine has not prepared, then the agent, as the container's first process."""
 
 # Plain system calls, because pathlib would be loaded into the process of every program:
-# ruff: noqa: PTH101, PTH104, PTH108, PTH115, PTH119, PTH123, PTH208
+# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH115, PTH119, PTH123, PTH208, PTH211
 from __future__ import annotations
 
 import contextlib

@@ -146,6 +146,7 @@ class DockerBackend:
         if self._janitor is not None:
             self._janitor.dismiss()
             self._janitor = None
+        await asyncio.to_thread(self._engine.close)
 
 
 def shape_of(disk_bytes: int, memory_bytes: int, inodes: int) -> Shape:

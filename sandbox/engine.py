@@ -109,6 +109,11 @@ class Engine:
                 missing = f"the engine has no image {self._image_name}; run `provender sandbox build`"
                 raise SandboxUnavailable(missing) from error
 
+    def close(self) -> None:
+        """Let go of the connections that are kept open."""
+        if self._client is not None:
+            self._client.close()
+
     def open(self, shape: Shape, memory_bytes: int, boot: bytes, abandoned: Abandoned) -> Opened:
         """Make a container, attach to it, start it, send it its modules. Raises SandboxUnavailable."""
         with explained():

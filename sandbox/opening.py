@@ -60,7 +60,9 @@ def open_sandbox(
         candidates.append(DockerBackend(image, runtime))
     if unsafe_no_isolation:
         candidates.append(NamespaceBackend(isolated=False))
-    return SlotPool(candidates[0] if len(candidates) == 1 else FirstThatStarts(candidates, missing), slots)
+    return SlotPool(
+        candidates[0] if len(candidates) == 1 and not missing else FirstThatStarts(candidates, missing), slots
+    )
 
 
 class FirstThatStarts:

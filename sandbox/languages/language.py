@@ -32,3 +32,6 @@ class Language:
     run: tuple[str, ...] = ()
     compile: tuple[str, ...] = ()
     sessions: bool = False
+    packages: tuple[
+        str, ...
+    ] = ()  # Debian packages of its toolchain and libraries: the container image is made of them

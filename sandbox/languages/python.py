@@ -11,6 +11,7 @@ PYTHON = Language(
     name="python",
     filename="solution.py",
     sessions=True,
+    packages=("python3", "python3-numpy", "python3-scipy", "python3-pandas", "python3-sympy", "python3-matplotlib"),
     self_test=(
         Proof(Request("python", "print(sum(range(10)))"), Status.OK),
         Proof(Request("python", "raise ValueError('no')"), Status.NONZERO),

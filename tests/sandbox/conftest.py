@@ -1,7 +1,8 @@
-"""One sandbox for all tests of the package, and the programs' limits that keep the suite short."""
+"""One sandbox of each backend for all tests of the package, and the programs' limits that keep the suite short."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,13 +12,17 @@ import pytest_asyncio
 
 from sandbox import open_sandbox
 from sandbox.types import Limits, Sandbox
+from tests.sandbox.backends import why_no_docker
 
 SHORT = Limits(cpu_s=0.5, wall_s=2.0)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    pool = open_sandbox()
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["namespaces", "docker"])
+async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    """Every test that takes it runs once on each backend."""
+    if request.param == "docker" and (missing := await asyncio.to_thread(why_no_docker)):
+        pytest.skip(missing)
+    pool = open_sandbox(request.param)
     yield pool
     await pool.aclose()
 

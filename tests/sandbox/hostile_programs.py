@@ -25,6 +25,7 @@ class Hostile:
     says: str | None = None  # what standard output must be, where the program reports on its own attempt
     own_limits: Limits | None = None
     stdin: bytes = b""
+    docker_says: str | None = None  # where a container shows what a jail hides
 
     @property
     def limits(self) -> Limits:
@@ -206,12 +207,14 @@ HOSTILE = [
     ),
     Hostile(
         "no host files",
-        "import os\nprint(sorted(os.listdir('/')) == sorted(set(os.listdir('/')) & "
-        "{'bin','sbin','lib','lib32','lib64','libx32','usr','dev','proc','etc','box','tmp','root','home','opt'}))\n"
-        "print(any(os.path.exists(p) for p in ('/var', '/run', '/sys', '/mnt', '/srv', '/boot', '/etc/shadow',"
-        "'/var/run/docker.sock', '/run/docker.sock', '/etc/hostname', '/etc/ssh')))",
+        "import os\nprint(set(os.listdir('/')) <= {'bin','sbin','lib','lib32','lib64','libx32','usr','dev','proc','etc','box',"
+        "'tmp','root','home','opt','var','run','sys','mnt','media','srv','boot','.dockerenv'})\n"
+        "print(any(os.path.exists(p) for p in ('/var/run/docker.sock', '/run/docker.sock', '/run/containerd', '/etc/ssh',"
+        "'/var/lib/docker', '/etc/machine-id')), [n for n in ('/mnt', '/srv', '/boot') if os.access(n, os.R_OK) and os.listdir(n)])\n"
+        "print([p for p in ('/var', '/run', '/sys', '/etc/shadow', '/etc/hostname') if os.path.exists(p)])",
         (OK,),
-        "True\nFalse\n",
+        "True\nFalse []\n[]\n",
+        docker_says="True\nFalse []\n['/var', '/run', '/sys', '/etc/hostname']\n",  # the image's and the engine's
     ),
     Hostile(
         "no host processes",
@@ -219,6 +222,14 @@ HOSTILE = [
         "print([n for n in os.listdir('/proc') if n.isdigit() and int(n) != os.getpid()])",
         (OK,),
         "True\n[]\n",
+        docker_says="True\n['1']\n",  # the agent, of which nothing but its name can be read
+    ),
+    Hostile(
+        "no hardware",
+        "import os\nprint([n for n in ('block', 'bus', 'class', 'dev', 'devices', 'firmware', 'kernel', 'module', 'power')"
+        " if os.path.exists(f'/sys/{n}') and os.listdir(f'/sys/{n}')])",
+        (OK,),
+        "[]\n",
     ),
     Hostile(
         "only its own descriptors",
@@ -247,7 +258,7 @@ HOSTILE = [
     refused("process 1's root", "os.listdir('/proc/1/root/')"),
     refused("process 1's descriptors", "os.listdir('/proc/1/fd')"),
     refused("kernel log", "open('/dev/kmsg')"),
-    refused("kernel memory", "open('/proc/kcore', 'rb').read(1)"),
+    refused("kernel memory", "if not open('/proc/kcore', 'rb').read(1): raise OSError"),
     refused("block device", "os.mknod('/tmp/d', 0o60600, os.makedev(8, 0))"),
     refused("character device", "os.mknod('/tmp/d', 0o20600, os.makedev(1, 1))"),
     refused("becomes root", "os.setuid(12345)"),
@@ -270,6 +281,7 @@ HOSTILE = [
     refused("userfaultfd", LIBC + "r = libc.syscall(323, 0)\n" + CHECK),
     refused("keyring", LIBC + "r = libc.syscall(250, 0, -3, 1)\n" + CHECK),
     refused("shared memory segment", LIBC + "r = libc.shmget(0, 4096, 0o1600)\n" + CHECK),
+    refused("message queue by its file", "open('/dev/mqueue/x', 'w')"),
     refused("message queue", LIBC + "r = libc.msgget(0, 0o1600)\n" + CHECK),
     refused("kernel module", LIBC + "r = libc.syscall(313, 0, b'', 0)\n" + CHECK),
     refused("sets the clock", "import time; time.clock_settime(time.CLOCK_REALTIME, 0)"),

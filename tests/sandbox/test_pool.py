@@ -195,15 +195,31 @@ async def test_an_unknown_language_is_an_error_that_names_the_known_ones() -> No
         await SlotPool(ScriptedBackend([]), slots=1).run(Request("cobol", ""))
 
 
-def test_opening_refuses_what_does_not_isolate(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_opening_refuses_what_does_not_isolate(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SandboxUnavailable, match="no such sandbox backend"):
         open_sandbox("chroot")
     with pytest.raises(SandboxUnavailable, match="unsafe_no_isolation"):
         open_sandbox("none")
     monkeypatch.setattr(opening.platform, "release", lambda: "4.18.0-1.el8")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///no/engine.sock")
     with pytest.raises(SandboxUnavailable, match=r"Linux 5\.14"):
-        open_sandbox()
-    assert open_sandbox(unsafe_no_isolation=True).backend == "none"
+        open_sandbox("namespaces")
+    with pytest.raises(SandboxUnavailable, match=r"nothing here can isolate.*Linux 5\.14.*start a Docker engine"):
+        await open_sandbox().run(HELLO)
+    unsafe = open_sandbox(unsafe_no_isolation=True)
+    assert (await unsafe.run(HELLO)).backend == unsafe.backend == "none"
+    await unsafe.aclose()
+
+
+async def test_the_first_backend_that_starts_is_used_for_good() -> None:
+    broken, first, second = ScriptedBackend([], unavailable=True), ScriptedBackend([]), ScriptedBackend([])
+    first.name, second.name = "first", "second"
+    pool = SlotPool(opening.FirstThatStarts([broken, first, second]), slots=2)
+    executions = await asyncio.gather(*(pool.run(HELLO) for _ in range(8)))
+    assert {execution.backend for execution in executions} == {pool.backend} == {"first"}
+    assert (first.started, second.started) == (2, 0)
+    first.unavailable = True
+    await pool.aclose()
 
 
 async def test_probe_really_runs_a_program() -> None:

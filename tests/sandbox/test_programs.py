@@ -218,5 +218,7 @@ async def test_humanevalpack_python(sandbox: Sandbox, shared_data: Path, kind: s
 
 
 async def test_programs_run_in_the_interpreter_that_asks(sandbox: Sandbox) -> None:
+    if sandbox.backend == "docker":
+        pytest.skip("an image brings an interpreter of its own")
     execution = await sandbox.run(Request("python", "import sys\nprint(sys.version)"))
     assert execution.stdout == f"{sys.version}\n"
