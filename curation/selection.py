@@ -10,6 +10,9 @@ from typing import Any
 
 from records.types import Drop
 
+COLUMNS = ("id", "recipe", "is_final", "outcome", "messages")
+"""What of a row of the RECORDS schema the choice depends on."""
+
 _SPACE = re.compile(r"\s+")
 
 

@@ -101,7 +101,7 @@ class RunConfig(_Section):
         0, ge=0, lt=1, description="Share of tools kept out of the training split: their rows form a split `test`."
     )
     shard_size: int = Field(200, ge=1, description="Seeds per shard; a shard is the unit of work and of resume.")
-    lookahead: int = Field(2, ge=1, le=16, description="Shards of one recipe in work at a time.")
+    lookahead: int = Field(16, ge=1, le=256, description="Most shards of one recipe in work at a time.")
 
     @model_validator(mode="after")
     def _roles(self) -> RunConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.config import RunConfig
 from flows.errors import UserError
-from flows.make_shard import model_configs
+from flows.workbench import model_configs
 from served_model.client import ChatClient
 from served_model.types import Listing
 

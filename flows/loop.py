@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import verifiers
+from flows.seed_gate import SeedGate
 from generators.recipe import Recipe, Resources, SeedRefused
 from records.accounts import Accounts, StageCount
 from records.types import Candidate, Drop, Outcome, Record, Seed
@@ -36,6 +37,7 @@ class Loop:
     resources: Resources
     verify: VerifyResources
     listen: Listener
+    gate: SeedGate | None = None  # none: all seeds at once
 
     async def run(self, seeds: Sequence[Seed]) -> ShardResult:
         """Work all seeds side by side, with no barrier between stages, and put the results in seed order.
@@ -43,7 +45,7 @@ class Loop:
         Raises what stops a run: ModelUnavailable, SandboxUnavailable, or an error in a recipe's own code. All replies
         are in the journal by then, so nothing paid is lost.
         """
-        results = await gather_or_cancel([self._work_seed(seed) for seed in seeds])
+        results = await gather_or_cancel([self._in_turn(seed) for seed in seeds])
         shard = ShardResult()
         for result in results:
             shard.chains += result.chains
@@ -51,6 +53,15 @@ class Loop:
             shard.accounts.add(result.accounts)
         shard.accounts.check()
         return shard
+
+    async def _in_turn(self, seed: Seed) -> ShardResult:
+        if self.gate is None:
+            return await self._work_seed(seed)
+        await self.gate.enter()
+        try:
+            return await self._work_seed(seed)
+        finally:
+            self.gate.leave()
 
     async def _work_seed(self, seed: Seed) -> ShardResult:
         result = ShardResult()

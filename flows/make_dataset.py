@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from audit.yield_table import render_markdown
+from curation.selection import Selection
 from flows import progress
 from flows.budget import Spending
 from flows.config import RunConfig
@@ -28,6 +29,7 @@ from flows.publish import publish
 from flows.run_folder import RunFolder, fingerprint, locked, require_same_run, require_writable
 from flows.seed_plan import shard_size
 from flows.settle import Published, describe_run
+from flows.workbench import Workbench, workbench
 from records.types import Outcome
 
 
@@ -71,7 +73,8 @@ async def run(config: RunConfig, out: str | None) -> Published:
         resumed = f", resumed with {len(folder.shards())} finished shards" if earlier else ""
         progress.current().note(f"run {description['fingerprint']} in {folder.root}{resumed}")
         spending = Spending(config)
-        results = await _make_recipes(plan, folder, spending, sizes)
+        async with workbench(config) as bench:
+            results = await _make_recipes(plan, folder, spending, sizes, bench)
         return publish(plan, folder, results, description, spending)
 
 
@@ -104,11 +107,11 @@ def _shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int
     if earlier is not None and "shard_sizes" in earlier:
         return dict(earlier["shard_sizes"])
     config = plan.config
-    return {one.slug: shard_size(one.choice.target, config.shard_size, config.lookahead) for one in plan.recipes}
+    return {one.slug: shard_size(one.choice.target, config.shard_size) for one in plan.recipes}
 
 
 async def _make_recipes(
-    plan: RunPlan, folder: RunFolder, spending: Spending, sizes: dict[str, int]
+    plan: RunPlan, folder: RunFolder, spending: Spending, sizes: dict[str, int], bench: Workbench
 ) -> Sequence[RecipeResult]:
     """All recipes side by side, so that the server is kept full while one of them waits for its verdicts.
 
@@ -122,10 +125,10 @@ async def _make_recipes(
         if recipe.upstream is not None:
             made = await ends[recipe.upstream]
             if not made.whole:  # its attempts would be others when the run goes on, and so would be these seeds
-                ends[index].set_result(RecipeResult(ended="upstream"))
+                ends[index].set_result(RecipeResult(Selection(None), ended="upstream"))
                 return ends[index].result()
             slug = plan.recipes[recipe.upstream].slug
-            upstream = [folder.shard(slug, shard) for shard in range(made.needed)]
+            upstream = [folder.shard(slug, shard) for shard in range(made.shards)]
         result = await schedule(index, recipe, upstream)
         ends[index].set_result(result)
         return result
@@ -137,9 +140,11 @@ async def _make_recipes(
             plan=recipe,
             folder=folder,
             lookahead=config.lookahead,
+            size=sizes[recipe.slug],
             spending=spending,
             work=lambda job: work_shard(job, recipe.slug),
             job=lambda shard: ShardJob(config, root, index, shard),
+            room=bench.gate.room,
         )
         return await scheduler.run(recipe.seed_plan(config, folder, sizes[recipe.slug], upstream).write_shards())
 

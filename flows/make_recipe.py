@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from curation.selection import Selection
+from curation.selection import COLUMNS, Selection
 from flows.budget import Spending
 from flows.make_shard import ShardJob, ShardSummary
 from flows.plan import RecipePlan
@@ -16,17 +16,17 @@ from records.accounts import Accounts
 from records.tables import read_extra, read_rows
 
 WorkShard = Callable[[ShardJob], Awaitable[ShardSummary]]
+Room = Callable[[], Awaitable[None]]
 
 
 @dataclass
 class RecipeResult:
     """How far one recipe came, and why it ended."""
 
+    selection: Selection  # what is kept for the dataset
     accounts: Accounts = field(default_factory=Accounts)
-    shards: int = 0
-    accepted: int = 0  # kept for the dataset: no duplicates, not beyond the target
+    shards: int = 0  # up to the one that met the target; all of them where none did
     ended: str = "corpus"  # target, seeds, corpus, upstream, or the budget that was spent
-    needed: int = 0  # shards up to the one that met the target; all of them where none did
 
     @property
     def whole(self) -> bool:
@@ -36,63 +36,97 @@ class RecipeResult:
 
 @dataclass
 class RecipeScheduler:
-    """Keeps `lookahead` shards in work.
+    """Works shards side by side, at most `lookahead` of them, and takes them into account in their order.
 
-    Shard number i is started if and only if the shards up to i - lookahead have not met the target: a rule over
-    data, not over arrival, so that every run of the same fingerprint makes the same shards.
+    The recipe's result is its first shards up to the one that meets the target: a rule over data, so every run of the
+    same fingerprint has the same result. Shards beyond are started only as far as the yield so far says that they will
+    be needed; what is begun and not needed in the end is stopped, and its replies stay in its journal.
     """
 
     plan: RecipePlan
     folder: RunFolder
     lookahead: int
+    size: int  # seeds per shard
     spending: Spending
     work: WorkShard
     job: Callable[[int], ShardJob]
-    result: RecipeResult = field(default_factory=RecipeResult)
+    room: Room  # returns when a further shard would find places soon
+
+    def __post_init__(self) -> None:
+        self.result = RecipeResult(Selection(self.plan.choice.target))
+        self._window: deque[asyncio.Task[ShardSummary]] = deque()
 
     async def run(self, shards: Iterator[int]) -> RecipeResult:
         """Work the shards that `shards` names, one after another, until something ends the recipe."""
-        selection = Selection(self.plan.choice.target)
-        window: deque[asyncio.Task[ShardSummary]] = deque()
         self.result.ended = "corpus" if self.plan.choice.seeds is None else "seeds"
+        more = True
         try:
-            # The end is looked at before the next shard's seeds are cut, so that what is cut is worked.
-            while len(window) < self.lookahead or not await self._finish(window, selection):
-                shard = next(shards, None)
-                if shard is None:
+            while not self._at_end():
+                more = more and await self._start(shards)
+                if not self._window:
                     break
-                window.append(asyncio.create_task(self._work(shard)))
-                await asyncio.sleep(0)
-            while window:
-                await self._finish(window, selection)
+                await self._finish()
         finally:
-            await _cancel(window)
-        self.result.accepted = len(selection.kept)
-        if selection.full:
-            self.result.ended = "target"
+            await _cancel(self._window)
         return self.result
+
+    async def _start(self, shards: Iterator[int]) -> bool:
+        """Start what may be started until the oldest shard is done; whether there are seeds left."""
+        while not self._oldest_is_done() and len(self._window) < self.lookahead and self._is_wanted():
+            if self._window:
+                await self._room_or_oldest()
+                if self._oldest_is_done():
+                    break
+            shard = next(shards, None)
+            if shard is None:
+                return False
+            self._window.append(asyncio.create_task(self._work(shard)))
+            await asyncio.sleep(0)
+        return True
+
+    def _oldest_is_done(self) -> bool:
+        return bool(self._window) and self._window[0].done()
+
+    async def _room_or_oldest(self) -> None:
+        room = asyncio.ensure_future(self.room())
+        try:
+            await asyncio.wait([room, self._window[0]], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            room.cancel()
+
+    def _is_wanted(self) -> bool:
+        """Whether the yield so far says that the next shard will be needed.
+
+        The yield is taken as that of the finished shards and of one more in which every seed gives a record: a poor
+        start alone does not send out many shards.
+        """
+        target = self.plan.choice.target
+        if target is None:
+            return True
+        kept = len(self.result.selection.kept)
+        in_work = len(self._window) * self.size
+        rate = (kept + self.size) / (self.result.shards * self.size + self.size)
+        return kept + in_work * rate < target
 
     async def _work(self, shard: int) -> ShardSummary:
         return await self.work(self.job(shard))
 
-    async def _finish(self, window: deque[asyncio.Task[ShardSummary]], selection: Selection) -> bool:
-        """Wait for the oldest shard and take it into account; whether the recipe is at its end."""
-        summary = await window[0]
-        window.popleft()
+    async def _finish(self) -> None:
+        """Wait for the oldest shard and take it into account."""
+        summary = await self._window[0]
+        self._window.popleft()
         self.result.shards += 1
         seeds = self.folder.seeds(self.plan.slug, summary.shard)
         self.result.accounts.add(Accounts.from_json(read_extra(seeds, "provender.accounts")))
         self.result.accounts.add(summary.accounts)
-        if not selection.full:
-            self.result.needed = self.result.shards
-        selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)]))
+        self.result.selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)], COLUMNS))
         self.spending.add(summary)
-        return self._at_end(selection)
 
-    def _at_end(self, selection: Selection) -> bool:
-        if selection.full:
+    def _at_end(self) -> bool:
+        if self.result.selection.full:
+            self.result.ended = "target"
             return True
-        limit = self.spending.limit_met(self.result.accounts, len(selection.kept))
+        limit = self.spending.limit_met(self.result.accounts, len(self.result.selection.kept))
         if limit is not None:
             self.result.ended = limit
             return True

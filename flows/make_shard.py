@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from flows.config import RunConfig, api_key
-from flows.cores import cores
+from flows.config import RunConfig
 from flows.errors import UserError
 from flows.loop import Listener, Loop, ShardResult
 from flows.plan import RecipePlan, resolve_recipe
 from flows.run_folder import RunFolder
 from flows.seed_plan import read_seeds
 from flows.version import SOFTWARE
+from flows.workbench import workbench
 from generators.recipe import Resources
 from records.accounts import Accounts
 from records.schema import DROPS, RECORDS, drop_row, record_row
 from records.tables import read_extra, write_table
 from records.types import Outcome
-from sandbox import open_sandbox
-from served_model.client import ChatClient
-from served_model.config import ModelConfig
 from served_model.journal import Journal, read_journal
 from served_model.journaled import JournaledModel
-from served_model.types import Model, Usage
+from served_model.types import Usage
 from verifiers.base import Resources as VerifyResources
-from verifiers.workers import ProcessPool
 
 UNJUDGED_ALARM = 20
 """Finished chains of a shard after which a majority of UNJUDGED ones stops the run: then the judge is broken."""
-
-
-UNNAMED = "unnamed"
-"""Stands for a model whose name is still to be asked for; no request is made under it."""
 
 
 @dataclass(frozen=True)
@@ -85,30 +77,19 @@ async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
         return ShardSummary.read(path)
     journal = Journal.open(folder.journal(plan.slug, job.shard))
     try:
-        async with _clients(job.config, journal) as (model, verify):
-            resources = Resources(model, plan.settings, job.config.seed, sandbox=verify.sandbox)
-            loop = Loop(plan.recipe, resources, verify, listen)
+        async with workbench(job.config) as bench:
+            model = JournaledModel(bench.client, journal)
+            resources = Resources(model, plan.settings, job.config.seed, sandbox=bench.sandbox)
+            verify = VerifyResources(bench.sandbox, bench.workers, model)
+            loop = Loop(plan.recipe, resources, verify, listen, bench.gate)
             result = await loop.run(read_seeds(folder, plan.slug, job.shard))
         _refuse_broken_judgement(plan, result)
-        journal.sync()
         summary = ShardSummary(job.shard, result.accounts, usage_of(journal.path))
-        return _commit(folder, path, summary, result)
+        # In a thread: a slow disk must not hold up the other shards' requests.
+        await asyncio.to_thread(_commit, folder, path, summary, result, journal)
+        return summary
     finally:
         journal.close()
-
-
-@asynccontextmanager
-async def _clients(config: RunConfig, journal: Journal) -> AsyncIterator[tuple[Model, VerifyResources]]:
-    sandbox = open_sandbox(config.sandbox.backend, config.sandbox.slots)
-    workers = ProcessPool(cores())
-    client = ChatClient(model_configs(config))
-    model = JournaledModel(client, journal)
-    try:
-        yield model, VerifyResources(sandbox, workers, model)
-    finally:
-        await client.close()
-        await workers.aclose()
-        await sandbox.aclose()
 
 
 def usage_of(journal: Path) -> dict[str, Usage]:
@@ -118,22 +99,6 @@ def usage_of(journal: Path) -> dict[str, Usage]:
         if "usage" in line:
             usage[line["model"]] = usage.get(line["model"], Usage()) + Usage(*line["usage"])
     return usage
-
-
-def model_configs(config: RunConfig) -> dict[str, ModelConfig]:
-    """The client's settings per role. Shards in work side by side share the bound on requests in flight."""
-    return {
-        role: ModelConfig(
-            name=settings.name or UNNAMED,
-            base_urls=tuple(settings.base_url),
-            api_key=api_key(settings) or "",
-            timeout_s=settings.timeout_s,
-            deadline_s=settings.deadline_s,
-            max_in_flight=max(1, settings.max_in_flight // config.lookahead),
-            api=settings.api,
-        )
-        for role, settings in config.models.items()
-    }
 
 
 def _refuse_broken_judgement(plan: RecipePlan, result: ShardResult) -> None:
@@ -148,8 +113,9 @@ def _refuse_broken_judgement(plan: RecipePlan, result: ShardResult) -> None:
         )
 
 
-def _commit(folder: RunFolder, path: Path, summary: ShardSummary, result: ShardResult) -> ShardSummary:
+def _commit(folder: RunFolder, path: Path, summary: ShardSummary, result: ShardResult, journal: Journal) -> None:
+    """Replies first, then losses, then the name that says done."""
+    journal.sync()
     rows = [record_row(record, record is chain[-1], SOFTWARE) for chain in result.chains for record in chain]
     write_table(folder.drops_of(path), DROPS, [drop_row(drop) for drop in result.drops])
     write_table(path, RECORDS, rows, {"provender.summary": summary.to_json()})
-    return summary

@@ -43,7 +43,7 @@ def _corpus_faults(plan: RunPlan, folder: RunFolder) -> Iterator[str]:
     for recipe in plan.recipes:
         if recipe.upstream is not None:
             continue  # another recipe of the run makes its corpus
-        size = shard_size(recipe.choice.target, plan.config.shard_size, plan.config.lookahead)
+        size = shard_size(recipe.choice.target, plan.config.shard_size)
         try:
             if first_item(recipe.seed_plan(plan.config, folder, size)) is None:
                 yield f"recipes ({recipe.choice.use}): the corpus {recipe.choice.corpus} holds nothing to read"

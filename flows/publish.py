@@ -39,7 +39,7 @@ def publish(
         "accepted": accepted,
         "exports": dict(exports),
         "budget": spent(spending),
-        "sha256": checksums(folder),
+        "sha256": checksums(folder, shards),
         "state": "complete",
     }
     report(folder, description)
@@ -68,7 +68,7 @@ def export_kept(
         heldout_tools=description["config"].get("heldout_tools", 0.0),
         root=folder.root if out == folder.dataset else None,
     )
-    return write_exports(folder.shards(), kept, out, names, facts)
+    return write_exports(folder.used_shards(description["shards"]), kept, out, names, facts)
 
 
 def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[ReportTable, ...] = ()) -> None:

@@ -42,6 +42,10 @@ class RunFolder:
         """All finished shards, in the order of recipe and shard number."""
         return sorted((self.root / "shards").glob("*.parquet"))
 
+    def used_shards(self, used: Mapping[str, int]) -> list[Path]:
+        """By slug so many first shards. A folder may hold more, where an earlier start had a higher target."""
+        return [self.shard(slug, number) for slug, shards in sorted(used.items()) for number in range(shards)]
+
     def drop_files(self, slug: str, shards: int) -> list[Path]:
         """Drops of the corpus and of the loop, for the first so many shards of a recipe, in order."""
         numbers = range(shards)

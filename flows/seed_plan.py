@@ -20,6 +20,9 @@ from records.types import Drop, Seed
 SMALLEST_SHARD = 8
 """Seeds; below this a shard's fixed cost (sandbox start, commit) outweighs its work."""
 
+PARTS = 4
+"""Shards that a small target is cut into at least."""
+
 
 @dataclass(frozen=True)
 class SeedPlan:
@@ -80,11 +83,11 @@ def read_seeds(folder: RunFolder, slug: str, shard: int) -> list[Seed]:
     return [row_seed(row) for row in read_rows([folder.seeds(slug, shard)])]
 
 
-def shard_size(target: int | None, largest: int, lookahead: int) -> int:
+def shard_size(target: int | None, largest: int) -> int:
     """Seeds per shard: small where the target is small, so that few records are made beyond it."""
     if target is None:
         return largest
-    return min(largest, max(SMALLEST_SHARD, -(-target // lookahead)))
+    return min(largest, max(SMALLEST_SHARD, -(-target // PARTS)))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from curation.selection import Selection
+from curation.selection import COLUMNS, Selection
 from flows.budget import Spending
 from flows.make_recipe import RecipeResult
 from flows.plan import RecipePlan, RunPlan
@@ -45,8 +45,7 @@ def choose(plan: RecipePlan, folder: RunFolder, shards: int) -> Selection:
     A folder may hold more shards than this run has use for, where an earlier start had a higher target.
     """
     selection = Selection(plan.choice.target)
-    for shard in range(shards):
-        selection.add(read_rows([folder.shard(plan.slug, shard)]))
+    selection.add(read_rows([folder.shard(plan.slug, shard) for shard in range(shards)], COLUMNS))
     return selection
 
 
@@ -55,7 +54,7 @@ def settle(plan: RunPlan, folder: RunFolder, results: Sequence[RecipeResult]) ->
     accounts = Accounts()
     selections = []
     for recipe, result in zip(plan.recipes, results, strict=True):
-        selection = choose(recipe, folder, result.shards)
+        selection = result.selection
         count = result.accounts.stage(recipe.recipe.name, "select")
         count.entered += selection.entered
         count.accepted += len(selection.kept)
@@ -120,9 +119,9 @@ def spent(spending: Spending) -> dict[str, Any]:
     }
 
 
-def checksums(folder: RunFolder) -> dict[str, str]:
-    """SHA-256 of every shard and dataset file, by path below the run."""
-    files = [*folder.shards(), *sorted(folder.dataset.rglob("*.parquet"))]
+def checksums(folder: RunFolder, used: Mapping[str, int]) -> dict[str, str]:
+    """SHA-256 of every shard that the dataset is made from and of every dataset file, by path below the run."""
+    files = [*folder.used_shards(used), *sorted(folder.dataset.rglob("*.parquet"))]
     return {file.relative_to(folder.root).as_posix(): _sha256(file) for file in files}
 
 

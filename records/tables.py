@@ -22,7 +22,11 @@ def write_table(
     `extra` joins the schema's file-level metadata. Raises OSError (disk full, no permission); nothing is left then.
     """
     metadata = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in (extra or {}).items()}}
-    table = pa.Table.from_pylist([_writable(row) for row in rows], schema=schema.with_metadata(metadata))
+    schema = schema.with_metadata(metadata)
+    try:
+        table = pa.Table.from_pylist(rows, schema=schema)
+    except UnicodeEncodeError:
+        table = pa.Table.from_pylist([_writable(row) for row in rows], schema=schema)
     with atomic_file(path) as partial:
         pq.write_table(table, partial, compression="zstd", row_group_size=ROWS_PER_GROUP)
 
@@ -56,11 +60,14 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def read_rows(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """All rows of the files, in order. Without `pre_buffer=False` pyarrow would hold a whole file in memory."""
+def read_rows(paths: Iterable[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """All rows of the files, in order, or some columns of them.
+
+    Without `pre_buffer=False` pyarrow would hold a whole file in memory.
+    """
     for path in paths:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
+            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP, columns=None if columns is None else [*columns]):
                 yield from batch.to_pylist()
 
 

@@ -49,6 +49,16 @@ class ChatClient:
             counts[name] = counts.get(name, ClientCounts()) + service.counts()
         return counts
 
+    @property
+    def slots(self) -> int:
+        """Requests that may be in flight now, over all models."""
+        return sum(service.slots for service in self._services.values())
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait in our line for a slot, over all models."""
+        return sum(service.waiting for service in self._services.values())
+
     async def served_models(self, role: str) -> dict[str, Listing]:
         """By base URL, the names that the endpoints of a role say they serve, or why they do not answer."""
         return await self._service(role).served_models()

@@ -110,6 +110,16 @@ class EndpointPool:
         self._timers: set[asyncio.TimerHandle] = set()
         self.in_flight = 0
 
+    @property
+    def slots(self) -> int:
+        """Requests that may be in flight now, over all endpoints that are not left out."""
+        return max(1, min(self._max_in_flight, sum(one.limit.slots for one in self.endpoints if not one.ejected)))
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait in line."""
+        return len(self._waiting)
+
     async def acquire(self, *, again: bool = False) -> Lease:
         """Wait for a slot; a request that was sent before (`again`) goes to the head of the line.
 

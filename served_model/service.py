@@ -76,6 +76,7 @@ class ModelService:
         if config.api_key:
             self._headers |= self._sdk.auth_headers
         self._session: aiohttp.ClientSession | None = None
+        self._last_key: tuple[ChatRequest, str] | None = None
         self._broken: ModelUnavailable | None = None
         self._last_reply = float("-inf")  # loop time
         self._requests = self._retries = self._replies = 0
@@ -83,14 +84,26 @@ class ModelService:
         self._faults: Counter[str] = Counter()
 
     def key(self, request: ChatRequest) -> str:
-        """The journal key of the request."""
-        return request_key(self.config.name, request)
+        """The journal key of the request. The last one is remembered: a journal asks for it, and then `complete`."""
+        if self._last_key is None or self._last_key[0] is not request:
+            self._last_key = request, request_key(self.config.name, request)
+        return self._last_key[1]
 
     def counts(self) -> ClientCounts:
         """A snapshot."""
         return ClientCounts(
             self._requests, self._retries, self._replies, self._pool.in_flight, self._usage, dict(self._faults)
         )
+
+    @property
+    def slots(self) -> int:
+        """Requests that may be in flight now."""
+        return self._pool.slots
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a slot."""
+        return self._pool.waiting
 
     async def complete(self, request: ChatRequest) -> Reply:
         """Send the request until there is a reply. Raises RequestRefused, or ModelUnavailable to stop the run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar
 
 from records.types import Candidate, Check, Outcome, Verdict
@@ -52,14 +53,13 @@ def _fault(check: ResponseHygiene, characters: int) -> str | None:
 def repeated_share(text: str, n: int = NGRAM) -> float:
     """The share of the tokens' characters that lie in an n-gram which occurred before in the text; 0 to 1."""
     tokens = TOKEN.findall(text)
+    ends = list(accumulate(map(len, tokens), initial=0))  # characters before each token
     seen: set[tuple[str, ...]] = set()
     covered, covered_to = 0, 0
-    for start in range(len(tokens) - n + 1):
-        gram = tuple(tokens[start : start + n])
+    for start, gram in enumerate(zip(*(tokens[offset:] for offset in range(n)), strict=False)):
         if gram in seen:
-            fresh = range(max(start, covered_to), start + n)
-            covered += sum(len(tokens[position]) for position in fresh)
+            covered += ends[start + n] - ends[max(start, covered_to)]
             covered_to = start + n
-        seen.add(gram)
-    total = sum(map(len, tokens))
-    return covered / total if total else 0.0
+        else:
+            seen.add(gram)
+    return covered / ends[-1] if ends[-1] else 0.0

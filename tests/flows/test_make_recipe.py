@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from records.tables import write_table
 from records.types import Candidate, Message, Outcome, Record, Seed, Verdict
 from served_model.types import Usage
 from verifiers.math_answer import MathAnswer
+
+SIZE = 4
+"""Seeds per shard."""
 
 
 def config(target: int | None, **more: Any) -> RunConfig:
@@ -70,39 +74,53 @@ class FakeShards:
         return Record(candidate, (Verdict("math_answer", Outcome.PASS, "equivalent"),))
 
 
+async def at_once() -> None:
+    """There is always room."""
+
+
 def schedule(root: Path, run: RunConfig, accepted: list[int], delays: list[int]) -> tuple[RecipeResult, list[int]]:
     plan = resolve(run).recipes[0]
     shards = FakeShards(RunFolder(root), plan, accepted, delays)
     scheduler = RecipeScheduler(
-        plan, shards.folder, run.lookahead, Spending(run), shards.work, lambda shard: ShardJob(run, root, 0, shard)
+        plan=plan,
+        folder=shards.folder,
+        lookahead=run.lookahead,
+        size=SIZE,
+        spending=Spending(run),
+        work=shards.work,
+        job=lambda shard: ShardJob(run, root, 0, shard),
+        room=at_once,
     )
     return asyncio.run(scheduler.run(shards.write_seeds())), shards.worked
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(
-    accepted=st.lists(st.integers(0, 4), min_size=1, max_size=8),
+    accepted=st.lists(st.integers(0, SIZE), min_size=1, max_size=8),
     delays=st.lists(st.integers(0, 5), min_size=8, max_size=8),
     target=st.none() | st.integers(1, 12),
     lookahead=st.integers(1, 4),
 )
-def test_the_rule(
+def test_the_result_is_the_first_shards_up_to_the_one_that_meets_the_target(
     tmp_path_factory: pytest.TempPathFactory, accepted: list[int], delays: list[int], target: int | None, lookahead: int
 ) -> None:
     run = config(target, lookahead=lookahead)
-    root = tmp_path_factory.mktemp("run")
-    result, worked = schedule(root, run, accepted, delays)
-    expected = [
-        shard
-        for shard in range(len(accepted))
-        if target is None or shard < lookahead or sum(accepted[: shard - lookahead + 1]) < target
-    ]
-    assert worked == expected
-    assert len(list((root / "seeds").glob("*.parquet"))) == len(expected)  # nothing is cut that is not worked
-    made = sum(accepted[shard] for shard in expected)
-    assert result.accepted == (made if target is None else min(made, target))
-    assert (result.ended == "target") == (target is not None and made >= target)
-    assert result.accounts.stage("math/solve", "record").entered == 100 * len(expected)
+    result, worked = schedule(tmp_path_factory.mktemp("run"), run, accepted, delays)
+    sums = [sum(accepted[: shard + 1]) for shard in range(len(accepted))]
+    expected = next((shard + 1 for shard, made in enumerate(sums) if target and made >= target), len(accepted))
+    assert result.shards == expected
+    assert worked[:expected] == list(range(expected))
+    assert len(result.selection.kept) == min(sums[expected - 1], target or SIZE * 8)
+    assert (result.ended == "target") == (target is not None and sums[expected - 1] >= target)
+    assert result.accounts.stage("math/solve", "record").entered == 100 * expected
+
+
+def test_no_shard_is_begun_that_the_yield_says_is_not_needed(tmp_path: Path) -> None:
+    """All seeds give a record, so two shards of four meet a target of eight, however many might be in work."""
+    _, worked = schedule(tmp_path / "good", config(8, lookahead=8), [4] * 8, [1] * 8)
+    assert worked == [0, 1]
+    _, worked = schedule(tmp_path / "poor", config(8, lookahead=8), [1] * 16, [1] * 16)
+    assert len(worked) <= 11  # eight are needed
 
 
 def test_budgets_end_the_recipe_and_are_named(tmp_path: Path) -> None:
@@ -129,6 +147,7 @@ async def test_a_failing_shard_ends_the_others(tmp_path: Path) -> None:
 
     async def work(job: ShardJob) -> ShardSummary:
         if job.shard == 0:
+            await asyncio.sleep(0.05)
             raise OSError("disk full")
         try:
             return await shards.work(job)
@@ -136,7 +155,8 @@ async def test_a_failing_shard_ends_the_others(tmp_path: Path) -> None:
             cancelled.append(job.shard)
             raise
 
-    scheduler = RecipeScheduler(plan, shards.folder, 2, Spending(run), work, lambda n: ShardJob(run, tmp_path, 0, n))
+    job = partial(ShardJob, run, tmp_path, 0)
+    scheduler = RecipeScheduler(plan, shards.folder, 2, SIZE, Spending(run), work, job, at_once)
     with pytest.raises(OSError, match="disk full"):
         await scheduler.run(shards.write_seeds())
     assert cancelled == [1]
