@@ -2,7 +2,8 @@
 
 The definitions. A call is *in effect* in a record where it is the last one of its part: a revision carries on the calls
 of the parts it keeps, so a fault in a part that was replaced is in effect only in the earlier attempts. A judge's reply
-is in effect where a verdict's evidence names it in `rests_on`. A fault is
+is in effect where a verdict's evidence names it in `rests_on`; a call that the evidence names in `set_aside` is not. A
+fault is
 
 - escaped: in effect in an accepted record. What happens to the record later (a duplicate, say) does not change that;
 - caught: not escaped, and refused by something: the first attempt that holds it was not accepted (stage: the deciding
@@ -211,8 +212,10 @@ def _labels(line: KeyLine) -> Iterator[_Label]:
 
 
 def _in_effect(record: Record) -> frozenset[str]:
-    """Of the calls of each part the last one, which wrote the part's text; and what the verdicts rest on."""
-    return frozenset({call.part: call.key for call in record.candidate.calls}.values()) | _rests_on(record)
+    """Of the calls of each part the last one, which wrote the part's text; and what the verdicts rest on. Without what
+    a verdict set aside: a vote that was lost, say."""
+    aside = {key for verdict in record.verdicts for key in verdict.evidence.get("set_aside", ())}
+    return (frozenset({call.part: call.key for call in record.candidate.calls}.values()) - aside) | _rests_on(record)
 
 
 def _rests_on(record: Record) -> frozenset[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from records.types import JSON, Candidate, Check, Outcome, Verdict
 from served_model.types import ModelUnavailable
 from verifiers import (
+    agreement,
     code_static,
     code_tests,
     json_schema,
@@ -33,6 +34,7 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(tests_quality.TestsQuality, tests_quality.verify),
         Verifier(code_tests.CodeTests, code_tests.verify),
         Verifier(tests_strength.TestsStrength, tests_strength.verify),
+        Verifier(agreement.Agreement, agreement.verify),
         Verifier(math_answer.MathAnswer, math_answer.verify),
         Verifier(majority_vote.MajorityVote, majority_vote.verify),
         Verifier(tool_calls.ToolCalls, tool_calls.verify),

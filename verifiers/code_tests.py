@@ -44,14 +44,16 @@ async def verify(check: CodeTests, candidate: Candidate, resources: Resources) -
         return Verdict(check.kind, Outcome.UNJUDGED, "toolchain_missing", {"error": str(error)})
     except SandboxError as error:
         return Verdict(check.kind, Outcome.UNJUDGED, "sandbox_error", {"error": f"{type(error).__name__}: {error}"})
-    evidence = {**stored_evidence(execution), "min_pass_rate": check.min_pass_rate}
-    if _passes(execution, check.min_pass_rate):
+    rate = pass_rate(execution.tests) if execution.tests is not None else 0.0
+    evidence = {**stored_evidence(execution), "pass_rate": round(rate, 4), "min_pass_rate": check.min_pass_rate}
+    if passes(execution, check.min_pass_rate):
         return Verdict(check.kind, Outcome.PASS, "tests_passed", evidence)
     return Verdict(check.kind, Outcome.FAIL, failure_reason(execution), evidence)
 
 
-def _passes(execution: Execution, min_pass_rate: float) -> bool:
-    """A program that was killed or left during the tests never passes, whatever it had passed before.
+def passes(execution: Execution, min_pass_rate: float) -> bool:
+    """Whether the tests accept a program. One that was killed or left during the tests never passes, whatever it had
+    passed before.
 
     Below a rate of 1, a test that stopped at its first failure is no reason to refuse: what it did not reach counts
     as failed.

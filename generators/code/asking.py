@@ -60,12 +60,19 @@ class Asker:
     attempt: int = 0
 
     async def ask(
-        self, name: str, role: str, fields: Mapping[str, str], schema: Mapping[str, Any] | None = None
+        self, name: str, role: str, fields: Mapping[str, str], schema: Mapping[str, Any] | None = None, label: str = ""
     ) -> Answer:
-        """Render `prompts/<name>.md` and ask. Raises ModelError."""
+        """Render `prompts/<name>.md` and ask. `label` tells samples of one prompt apart. Raises ModelError."""
         prompt = load_prompt(PACKAGE, name)
         settings: SamplingSettings = self.resources.settings
-        origin = (str(self.resources.run_seed), str(self.resources.round), self.seed.id, name, str(self.attempt))
+        origin: tuple[str, ...] = (
+            str(self.resources.run_seed),
+            str(self.resources.round),
+            self.seed.id,
+            name,
+            str(self.attempt),
+        )
+        origin += (label,) if label else ()
         request = ChatRequest(
             role=role,
             messages=prompt.render(**{field: quoted(value) for field, value in fields.items()}),

@@ -14,6 +14,8 @@ CHECKED = {
     "code_static": "The static check refused the solution",
     "tests_quality": "The check of the tests refused the tests",
     "code_tests": "The solution did not pass the tests",
+    "tests_strength": "The tests accept the solution, but they prove too little",
+    "agreement": "Independent solutions of the task do not pass these tests, though the solution does",
 }
 
 EXPLAINED = {
@@ -31,6 +33,24 @@ EXPLAINED = {
     "memory": "it used up its memory",
     "output": "it printed too much",
     "tests_incomplete": "not every assertion was reached",
+    "flaky_tests": "some tests do not end alike on every run: take chance, clock and order out of them",
+    "low_branch_coverage": "add tests that take the branches listed; keep the others",
+    "surviving_mutants": "the tests still pass when the solution is changed as listed; add tests that notice",
+    "tests_weakened": "the new tests notice or reach less of the solution than those they replace",
+    "outvoted": "more solutions fail these tests than pass: solution and tests may share one mistake about the task",
+}
+
+
+# How the items of a list in the evidence are put.
+LISTED = {
+    "findings": "- line {line}, column {column}: [{rule}] {message}",
+    "removed_assertions": "- removed assertions: {}",
+    "lost_calls": "- lost calls: {}",
+    "weakened_calls": "- weakened calls: {}",
+    "missed": "- never taken: line {line}: {what}",
+    "survivors": "- not noticed: line {line}: `{before}` changed to `{after}`",
+    "flaky": "- not always the same: {}",
+    "disputed": "- an independent solution fails: {assertion}: {detail}",
 }
 
 
@@ -44,13 +64,16 @@ def feedback_text(verdict: Verdict) -> str:
 
 def _facts(evidence: Mapping[str, Any]) -> Iterator[str]:
     for finding in _items(evidence, "findings"):
-        yield f"- line {finding['line']}, column {finding['column']}: [{finding['rule']}] {finding['message']}"
+        yield LISTED["findings"].format(**finding)
     for name in ("cases", "assertions", "required"):
         if isinstance(evidence.get(name), int):
             yield f"- {name}: {evidence[name]}"
-    for name in ("removed_assertions", "lost_calls", "weakened_calls"):
-        for item in _items(evidence, name):
-            yield f"- {name.replace('_', ' ')}: {item}"
+    for name, line in LISTED.items():
+        if name != "findings":
+            yield from (
+                line.format(**item) if isinstance(item, Mapping) else line.format(item)
+                for item in _items(evidence, name)
+            )
     if evidence.get("program"):
         yield from ("This program passes the tests:", str(evidence["program"]).rstrip())
     yield from _execution(evidence)

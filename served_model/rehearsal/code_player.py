@@ -14,9 +14,11 @@ from served_model.rehearsal.draft import CannotAnswer, Draft, fence
 from served_model.rehearsal.material import Material
 from served_model.rehearsal.tests_writer import (
     write_broken_tests,
+    write_flaky_tests,
     write_swallowing_tests,
     write_tests,
     write_vacuous_tests,
+    write_weak_tests,
     write_wrong_tests,
 )
 
@@ -175,4 +177,6 @@ TEST_FAULTS: Mapping[str, Callable[[Task, Random], tuple[str, dict[str, Any]]]] 
     "vacuous_tests": write_vacuous_tests,
     "tests_swallow_failures": write_swallowing_tests,
     "syntax_error_in_tests": write_broken_tests,
+    "flaky_tests": write_flaky_tests,
+    "weak_tests": write_weak_tests,
 }

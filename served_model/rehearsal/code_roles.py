@@ -48,6 +48,8 @@ ROLES = (
             "vacuous_tests": Fault(4, "execution"),
             "tests_swallow_failures": Fault(3, "execution"),
             "syntax_error_in_tests": Fault(2, "execution"),
+            "flaky_tests": Fault(3, "execution"),
+            "weak_tests": Fault(3, "execution"),
             "no_code_block": Fault(2, "format"),
         },
         of_tags(play_tests),
@@ -58,6 +60,7 @@ ROLES = (
         {
             "gutted_tests": Fault(3, "execution"),
             "still_wrong": Fault(3, "execution"),
+            "tests_copy_bug": Fault(4, "execution"),
             "malformed_json": Fault(2, "format"),
             "no_op": Fault(2, "execution"),
         },

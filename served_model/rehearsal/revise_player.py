@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from served_model.rehearsal.bank import Task, same_program
+from served_model.rehearsal.bank import Task, killed_mutants, same_program
 from served_model.rehearsal.code_player import explained, known_task, wrong_program
 from served_model.rehearsal.draft import CannotAnswer, Draft
-from served_model.rehearsal.tests_writer import write_gutted_tests, write_tests
+from served_model.rehearsal.tests_writer import write_copied_tests, write_gutted_tests, write_tests
 
 Tags = Mapping[str, str]
 
@@ -26,9 +26,14 @@ def play_revise(tags: Tags, rng: Random, fault: str | None) -> Draft:
         return Draft(
             _reply("The tests are stricter than the problem.", "tests", write_gutted_tests(task, rng)), detail=detail
         )
-    if fault == "no_op":
+    if fault == "no_op" and not _both_right(task, tags):
         return Draft(_no_op(task, tags), detail=detail)
-    if fault == "still_wrong":
+    if fault == "tests_copy_bug":
+        wrong = _wrong_of(task, tags, rng)
+        detail["mutant"] = task.mutants.index(wrong)
+        about = "The solution is right, and the tests expected something else."
+        return Draft(_reply(about, "tests", write_copied_tests(task, rng, wrong)), detail=detail)
+    if fault in ("still_wrong", "no_op"):
         given = tags.get("solution", "")
         source, number = wrong_program(task, rng, lambda source: same_program(source, given))
         return Draft(_reply("One condition was wrong.", "solution", source), detail={**detail, "mutant": number})
@@ -36,6 +41,18 @@ def play_revise(tags: Tags, rng: Random, fault: str | None) -> Draft:
     if fault == "malformed_json":
         return Draft(text[: rng.randint(2, len(text) - 2)], detail=detail)
     return Draft(text, detail=detail)
+
+
+def _wrong_of(task: Task, tags: Tags, rng: Random) -> str:
+    """The program of the bank that the given solution is, where it is a wrong one; else any wrong one."""
+    killed = [source for source in killed_mutants(task) if same_program(source, tags.get("solution", ""))]
+    return killed[0] if killed else wrong_program(task, rng)[0]
+
+
+def _both_right(task: Task, tags: Tags) -> bool:
+    """Whether nothing is wrong with the parts: a vote that went against the right solution and its tests."""
+    disputed = "Independent solutions" in tags.get("feedback", "")
+    return disputed and same_program(tags.get("solution", ""), task.solution)
 
 
 def _no_op(task: Task, tags: Tags) -> str:

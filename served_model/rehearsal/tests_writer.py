@@ -67,12 +67,40 @@ def write_broken_tests(task: Task, rng: Random) -> tuple[str, dict[str, Any]]:
     return breakage(source), {"variant": name}
 
 
+def write_flaky_tests(task: Task, rng: Random) -> tuple[str, dict[str, Any]]:
+    """Right tests, one of which also asks for luck: it has it with the numbers that a run begins with, as a rule."""
+    bodies = [_assertion(task, case) for case in _cases(task)]
+    place = rng.randrange(len(bodies))
+    luck = rng.choice(("random.random() > 0.5", "random.randint(1, 100) > 40", "random.choice('abcdefgh') > 'c'"))
+    bodies[place] += f"\n    assert {_call(task, task.inputs[place])} == {expected(task)[place]!r} and {luck}"
+    return f"import random\n\n\n{_module(task, rng, bodies)}", {"variant": luck.partition("(")[0], "case": place}
+
+
+def write_weak_tests(task: Task, rng: Random) -> tuple[str, dict[str, Any]]:
+    """Many real assertions about the one case that the most wrong programs get right."""
+    arguments, value = _cases(task)[_easiest(task)]
+    call = _call(task, arguments)
+    forms = ("{c} == {v}", "not {c} != {v}", "{v} == {c}", "[{c}] == [{v}]", "({c}, 1) == ({v}, 1)", "repr({c}) == {r}")
+    bodies = [f"    assert {form.format(c=call, v=repr(value), r=repr(repr(value)))}" for form in forms]
+    return _module(task, rng, bodies), {"variant": "one_case"}
+
+
+def write_copied_tests(task: Task, rng: Random, wrong: str) -> str:
+    """Tests that expect what a wrong program returns."""
+    return _module(task, rng, [_assertion(task, case) for case in zip(task.inputs, outputs(wrong, task), strict=True)])
+
+
 def write_gutted_tests(task: Task, rng: Random) -> str:
     """The one right assertion that the most wrong programs pass: what is left when tests are made to pass."""
+    return _module(task, rng, [_assertion(task, _cases(task)[_easiest(task)])])
+
+
+def _easiest(task: Task) -> int:
+    """The case that the most wrong programs of the bank get right; of several the one with the least output."""
     cases = _cases(task)
     wrong = [outputs(source, task) for source in task.mutants]
     survivors = [sum(repr(out[place]) == repr(cases[place][1]) for out in wrong) for place in range(len(cases))]
-    return _module(task, rng, [_assertion(task, cases[survivors.index(max(survivors))])])
+    return min(range(len(cases)), key=lambda place: (-survivors[place], len(repr(cases[place][1])), place))
 
 
 def _cases(task: Task) -> list[tuple[tuple[Any, ...], Any]]:

@@ -21,10 +21,12 @@ from served_model.prompts import load_prompt
 from served_model.scripted import ScriptedModel
 from served_model.types import ChatRequest, Reply, RequestRefused, UnreadableReply, Usage
 from verifiers import verify_all
+from verifiers.agreement import Agreement
 from verifiers.base import Resources as VerifierResources
 from verifiers.code_static import CodeStatic
 from verifiers.code_tests import CodeTests
 from verifiers.tests_quality import TestsQuality
+from verifiers.tests_strength import TestsStrength
 from verifiers.workers import ProcessPool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -66,19 +68,30 @@ def revision(change: str, code: str) -> str:
 
 
 class Script:
-    """Answers by prompt name; `revisions` are given one after the other."""
+    """Answers by prompt name; `revisions` are given one after the other, and so are the `others`, which vote."""
 
-    def __init__(self, solution: str = RIGHT, tests: str = GOOD_TESTS, revisions: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        solution: str = RIGHT,
+        tests: str = GOOD_TESTS,
+        revisions: Sequence[str] = (),
+        others: Sequence[str] = (),
+    ) -> None:
+        self.others, self.asked = list(others), list[ChatRequest]()
         self.answers: dict[str, Any] = {"problem": PROBLEM, "solution": block(solution), "tests": block(tests)}
         self.revisions = list(revisions)
 
     def __call__(self, request: ChatRequest) -> Any:
         name = request.prompt.rpartition("/")[2]
+        if name == "solution" and self.others and any(asked.prompt == request.prompt for asked in self.asked):
+            return block(self.others.pop(0))
+        self.asked.append(request)
         return self.revisions.pop(0) if name in {"revise", "repair"} else self.answers[name]
 
 
 def resources_of(model: ScriptedModel, **settings: Any) -> Resources:
-    return Resources(model, SolveWithTests(**settings), run_seed=11)
+    """Without the trial of tests by mutants and votes, unless a test asks for it."""
+    return Resources(model, SolveWithTests(**{"solutions": 1, "max_mutants": 0, **settings}), run_seed=11)
 
 
 async def propose(script: Callable[[ChatRequest], Any], **settings: Any) -> Candidate:
@@ -132,6 +145,7 @@ async def test_a_good_problem_passes_at_the_first_attempt(judges: VerifierResour
     assert candidate.metadata == {
         "language": "python",
         "entry_point": "even_squares",
+        "topic": "sequences",
         "self_corrected": False,
         "round": 0,
     }
@@ -335,14 +349,21 @@ async def test_the_same_seed_gives_the_same_candidate_and_another_round_another(
 
 
 async def test_settings_reach_the_checks() -> None:
-    candidate = await propose(Script(), min_tests=4, min_assertions=3, min_pass_rate=0.8, cpu_s=2.5, memory_mb=128)
-    static, quality, tests = candidate.checks
+    asked: dict[str, Any] = {"min_tests": 4, "min_assertions": 3, "cpu_s": 2.5, "memory_mb": 128, "solutions": 3}
+    asked |= {"pass_policy": "threshold", "min_mutation_score": 0.5, "min_branch_coverage": 0.6, "max_mutants": 9}
+    static, quality, tests, strength, agreement = (await propose(Script(), **asked, reruns=1)).checks
+    assert strength == TestsStrength("python", GOOD_TESTS, 0.5, 0.6, 9, 1, "", 2.5, 128)
+    assert isinstance(agreement, Agreement)
+    assert (agreement.solutions, len(set(agreement.keys))) == ((RIGHT, RIGHT), 2)
+    assert (agreement.min_pass_rate, agreement.cpu_s, agreement.memory_mb) == (0.8, 2.5, 128)
     assert static == CodeStatic("python", "even_squares")
     assert quality == TestsQuality("python", "even_squares", 4, 3)
     assert tests == CodeTests("python", GOOD_TESTS, "even_squares", 0.8, 2.5, 128)
 
 
-@pytest.mark.parametrize("settings", [{"rounds": -1}, {"min_pass_rate": 0}, {"language": "cobol"}, {"unknown": 1}])
+@pytest.mark.parametrize(
+    "settings", [{"rounds": -1}, {"min_pass_rate": 0}, {"language": "cobol"}, {"unknown": 1}, {"pass_policy": "none"}]
+)
 async def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SolveWithTests(**settings)
@@ -439,3 +460,76 @@ async def test_prompts_are_as_they_were(name: str) -> None:
     messages = prompt.render(**{field: FIELDS[field] for field in prompt.fields})
     shown = "\n".join(f"[{message.role}]\n{message.content}" for message in messages) + "\n"
     assert shown == (GOLDEN / f"{name}.txt").read_text()
+
+
+ODD_TESTS = written_tests({"[]": 0, "[2]": 0, "[1, 3]": 10, "[1, 2, 3, 4]": 10, "[-2, 2]": 0})  # what WRONG returns
+FULL: dict[str, Any] = {"solutions": 2, "max_mutants": 10}
+
+
+async def test_tests_and_solution_that_share_a_mistake_are_outvoted(judges: VerifierResources) -> None:
+    script = Script(
+        WRONG,
+        ODD_TESTS,
+        others=[RIGHT, RIGHT],
+        revisions=[revision("tests", GOOD_TESTS), revision("solution", RIGHT)],
+    )
+    records, model = await run_chain(script, judges, **FULL)
+    assert reasons(records) == ["no_agreement", "outvoted", "failed_assertion", "independent_solutions_agree"]
+    assert "an independent solution fails: line 5: assert even_squares([2]) == 0" in text_of(model.requests[-2])
+    final = records[-1]
+    assert final.candidate.parts["independent_2"] == RIGHT
+    rates = final.verdicts[-1].evidence
+    assert (rates["votes"], rates["pass_rate"], rates["difficulty"]) == (["pass", "pass"], 0.75, "easy")
+
+
+async def test_without_the_vote_the_shared_mistake_would_pass(judges: VerifierResources) -> None:
+    records, _ = await run_chain(Script(WRONG, ODD_TESTS), judges, max_mutants=10)
+    assert records[-1].outcome is Outcome.PASS
+
+
+async def test_a_wrong_vote_does_not_decide(judges: VerifierResources) -> None:
+    records, model = await run_chain(Script(others=[WRONG, RIGHT]), judges, **FULL)
+    assert reasons(records) == ["no_agreement", "independent_solutions_agree"]
+    assert len(model.requests) == 5  # one more solution, and no revision
+    aside = records[-1].verdicts[-1].evidence["set_aside"]
+    assert list(aside) == [records[-1].candidate.calls[3].key]
+    assert records[-1].candidate.metadata["change"] == "vote"
+
+
+async def test_a_vote_that_is_no_program_is_none(judges: VerifierResources) -> None:
+    records, _ = await run_chain(Script(others=[BROKEN, BROKEN, RIGHT]), judges, **FULL)
+    assert reasons(records) == ["no_independent_solution"] * 2 + ["independent_solutions_agree"]
+    assert records[-1].verdicts[-1].evidence["votes"] == ["abstain", "abstain", "pass"]
+
+
+async def test_votes_are_bounded(judges: VerifierResources) -> None:
+    script = Script(others=[BROKEN] * 9, revisions=[revision("solution", RIGHT)] * 9)
+    records, model = await run_chain(script, judges, **FULL, max_solutions=3, rounds=2)
+    assert reasons(records) == ["no_independent_solution"] * 3
+    assert [request.prompt.rpartition("/")[2] for request in model.requests].count("solution") == 3
+
+
+async def test_weak_and_flaky_tests_are_sent_back(judges: VerifierResources) -> None:
+    weak = "".join(f"def test_{n}():\n    assert even_squares([{n}]) == 0\n" for n in (1, 3, 5, 7, 9))
+    weak += "def test_more():\n    assert even_squares([2]) > 0\n"
+    luck = f"import random\n{weak}def test_luck():\n    assert even_squares([2]) * random.random() > 2\n"
+    script = Script(tests=luck, revisions=[revision("tests", weak), revision("tests", weak + GOOD_TESTS)])
+    records, model = await run_chain(script, judges, **FULL, min_mutation_score=0.95)
+    assert reasons(records) == ["flaky_tests", "surviving_mutants", "independent_solutions_agree"]
+    assert "not always the same: line 1" in text_of(model.requests[-2])
+    assert "not noticed: line 2" in text_of(model.requests[-1])
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"), [("all", "failed_assertion"), ("threshold", "tests_passed"), ("soft", "tests_passed")]
+)
+async def test_pass_policy(policy: str, reason: str, judges: VerifierResources) -> None:
+    records, _ = await run_chain(Script(tests=WRONG_TESTS), judges, pass_policy=policy, rounds=0)
+    assert reasons(records) == [reason]
+    assert records[0].deciding.evidence["pass_rate"] == 0.8
+
+
+async def test_nothing_that_passes_is_no_soft_pass_either(judges: VerifierResources) -> None:
+    nothing = written_tests({"[0]": 1, "[2]": 5, "[4]": 17, "[1]": 3, "[6]": 1})
+    records, _ = await run_chain(Script(tests=nothing), judges, pass_policy="soft", rounds=0)
+    assert reasons(records) == ["failed_assertion"]
