@@ -32,18 +32,44 @@ class ModelSettings(_Section):
     """A served model: where it answers and under which name."""
 
     base_url: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = Field(
-        description="Base URLs of OpenAI-compatible endpoints that serve this model, each ending in /v1."
+        title="Base URLs",
+        description="Base URLs of OpenAI-compatible endpoints that serve this model, each ending in /v1.",
     )
     name: str | None = Field(
         None, min_length=1, description="Model name as the endpoint knows it; none: the only one it serves."
     )
-    api_key_env: str | None = Field(None, description="Environment variable that holds the API key; none: no key.")
-    max_in_flight: int = Field(256, ge=1, description="Most requests in flight to this model at a time.")
-    timeout_s: float = Field(600, gt=0, description="Seconds after which one attempt at a request is given up.")
-    deadline_s: float = Field(3600, gt=0, description="Seconds after which a request with all its retries is given up.")
+    api_key_env: str | None = Field(
+        None,
+        title="API key: environment variable",
+        description="Environment variable that holds the API key; none: no key.",
+    )
+    api_key_block: str | None = Field(
+        None,
+        title="API key: Secret block",
+        description="Prefect Secret block that holds the API key, where it is not in the environment.",
+    )
+    max_in_flight: int = Field(
+        256, ge=1, title="Requests in flight", description="Most requests in flight to this model at a time."
+    )
+    timeout_s: float = Field(
+        600, gt=0, title="Timeout (s)", description="Seconds after which one attempt at a request is given up."
+    )
+    deadline_s: float = Field(
+        3600, gt=0, title="Deadline (s)", description="Seconds after which a request with all its retries is given up."
+    )
     api: Api = Field("chat", description="How it is asked; score, classify or pooling: a reward model served by vLLM.")
-    price_in: float = Field(0, ge=0, description="Money per million prompt tokens, for the budget.")
-    price_out: float = Field(0, ge=0, description="Money per million completion tokens, for the budget.")
+    price_in: float = Field(
+        0, ge=0, title="Price of prompt tokens", description="Money per million prompt tokens, for the budget."
+    )
+    price_out: float = Field(
+        0, ge=0, title="Price of completion tokens", description="Money per million completion tokens, for the budget."
+    )
+
+    @model_validator(mode="after")
+    def _one_key(self) -> ModelSettings:
+        if self.api_key_env is not None and self.api_key_block is not None:
+            raise ValueError("api_key_env and api_key_block: give one of them")
+        return self
 
 
 class RecipeChoice(_Section):
@@ -64,7 +90,10 @@ class Budget(_Section):
     money: float | None = Field(None, gt=0, description="Sum over models of tokens times price.")
     hours: float | None = Field(None, gt=0, description="Wall-clock hours of this start of the run.")
     candidates_per_record: float | None = Field(
-        None, gt=0, description="Candidates per accepted record above which a recipe is ended."
+        None,
+        gt=0,
+        title="Candidates per accepted record",
+        description="Candidates per accepted record above which a recipe is ended.",
     )
 
 
@@ -84,6 +113,19 @@ class RehearsalSettings(_Section):
     judge_accuracy: float = Field(1.0, ge=0, le=1, description="Share of the judging roles' verdicts that are right.")
 
 
+def _without_none(value: Any) -> Any:
+    """A form sends null for a role that is left out."""
+    return {role: model for role, model in value.items() if model is not None} if isinstance(value, dict) else value
+
+
+def _role_properties(schema: dict[str, Any]) -> None:
+    """Say the roles by name, so that a form can draw a section for each; the same configs stay valid."""
+    model = schema.pop("additionalProperties")
+    absent = {"anyOf": [model, {"type": "null"}], "default": None}
+    schema["properties"] = {role: model if role == "default" else absent | {"title": role.title()} for role in ROLES}
+    schema |= {"required": ["default"], "additionalProperties": False}
+
+
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
@@ -92,7 +134,10 @@ class RunConfig(_Section):
 
     name: _Name = Field(description="Name of the run: letters, digits, dot, dash, underscore.")
     seed: int = Field(0, ge=0, description="Seed of everything random in the run.")
-    models: dict[str, ModelSettings] = Field(description=f"Models by role: {', '.join(ROLES)}.")
+    models: Annotated[dict[str, ModelSettings], BeforeValidator(_without_none)] = Field(
+        description=f"Models by role: {', '.join(ROLES)}. A role that is left out falls back to default.",
+        json_schema_extra=_role_properties,
+    )
     recipes: list[RecipeChoice] = Field(min_length=1, description="What to make.")
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
@@ -100,6 +145,7 @@ class RunConfig(_Section):
     heldout_tools: float = Field(
         0, ge=0, lt=1, description="Share of tools kept out of the training split: their rows form a split `test`."
     )
+    review: bool = Field(False, description="Pause before publishing until a person approves a sample in the UI.")
     shard_size: int = Field(200, ge=1, description="Seeds per shard; a shard is the unit of work and of resume.")
     lookahead: int = Field(16, ge=1, le=256, description="Most shards of one recipe in work at a time.")
 
@@ -177,7 +223,11 @@ def _value(text: str) -> Any:
 
 
 def api_key(settings: ModelSettings) -> str | None:
-    """The API key from the environment. Raises ConfigError when the named variable is not set."""
+    """The API key from the environment or a Secret block. Raises ConfigError when the named one is not there."""
+    if settings.api_key_block is not None:
+        from flows.keys import read_secret  # Prefect takes seconds to import, and few configs need it here
+
+        return read_secret(settings.api_key_block)
     if settings.api_key_env is None:
         return None
     key = os.environ.get(settings.api_key_env)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import verifiers
 from audit.escapes import EscapeTable, escape_table, read_key_lines
 from audit.report import ReportTable
+from audit.tables import markdown_table
 from flows.run_folder import RunFolder
 from records.schema import row_drop, row_record
 from records.tables import read_rows
@@ -47,6 +48,12 @@ def escape_tables(folder: RunFolder) -> tuple[ReportTable, ...]:
     wrongly = sum(table.wrongly_rejected.values())
     note = f"Of {table.good} good attempts and drops, {wrongly} were wrongly refused and {table.outvoted} outvoted."
     return (ReportTable("Planted faults", HEADERS, rows, note),)
+
+
+def escapes_markdown(folder: RunFolder) -> str:
+    """The same for the Prefect UI."""
+    tables = escape_tables(folder)
+    return "\n".join(f"{table.note}\n\n{markdown_table(table.headers, table.rows)}" for table in tables)
 
 
 def _records(folder: RunFolder) -> Iterator[Record]:

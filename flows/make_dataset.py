@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, task
-from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, StateType
+from prefect.context import FlowRunContext
+from prefect.exceptions import CancelledRun
 from prefect.states import Completed
+from pydantic import Field
 
-from audit.yield_table import render_markdown
 from curation.selection import Selection
 from flows import progress
+from flows.artifacts import LiveProgress, show_result
 from flows.budget import Spending
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.engine import prefect_api
+from flows.errors import UserError
 from flows.loop import gather_or_cancel
 from flows.make_recipe import RecipeResult, RecipeScheduler
 from flows.make_shard import ShardJob, ShardSummary, make_shard
 from flows.plan import RecipePlan, RunPlan, resolve
 from flows.preflight import preflight, require_inputs
 from flows.publish import publish
+from flows.review import Rejected, require_reviewer, reviewed
 from flows.run_folder import RunFolder, fingerprint, locked, require_same_run, require_writable
 from flows.seed_plan import shard_size
 from flows.settle import Published, describe_run
 from flows.workbench import Workbench, workbench
-from records.types import Outcome
+from records.types import Outcome, stable_hash
 
 
 @task(name="shard", task_run_name="{slug}-{job.shard:05d}", cache_policy=NO_CACHE, persist_result=False)
@@ -46,24 +51,63 @@ async def work_shard(job: ShardJob, slug: str) -> ShardSummary:
     return summary
 
 
-@flow(name="make_dataset", flow_run_name="{config.name}", persist_result=False)
-async def make_dataset(config: RunConfig, out: str | None = None) -> State[Any]:
-    """Make the dataset that `config` describes, in the folder `out` (default: runs/<name>-<fingerprint>).
+def run_name() -> str:
+    """Config's name and when it was due, so that the runs of a schedule can be told apart."""
+    context = FlowRunContext.get()
+    assert context is not None and context.flow_run is not None and context.parameters is not None
+    due = context.flow_run.expected_start_time or datetime.now(UTC)
+    return f"{context.parameters['config'].name} {due:%Y-%m-%d %H:%M}"
+
+
+Config = Annotated[RunConfig, Field(title="Configuration", description="What is to be made, and by which model.")]
+Out = Annotated[
+    str | None,
+    Field(title="Folder", description="Run folder; empty: runs/<name>-<fingerprint>; a rerun resumes."),
+]
+Fresh = Annotated[
+    bool,
+    Field(
+        title="A dataset of its own for each run",
+        description="Every run gets another seed and folder; a retry of a run still resumes it. Off: a run resumes "
+        "the one before it. With Folder set, the run folder lies below it.",
+    ),
+]
+
+
+@flow(name="make_dataset", flow_run_name=run_name, persist_result=False)
+async def make_dataset(config: Config, out: Out = None, fresh: Fresh = False) -> State[Any]:
+    """Make the dataset that the configuration describes, and prove every record of it.
 
     A rerun resumes: finished shards are kept, replies in the journal are not asked for again.
     """
-    published = await run(config, out)
-    await acreate_markdown_artifact(key="yield-table", markdown=render_markdown(published.accounts))
+    if fresh:
+        config = freshened(config)
+    try:
+        published = await run(config, out, below=fresh)
+    except Rejected as rejection:
+        return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
+    await show_result(published, RunFolder(published.root))
     return Completed(message=summary_line(published), data=published)
 
 
-async def run(config: RunConfig, out: str | None) -> Published:
-    """The flow's work. Raises UserError or ConfigError with one clear line."""
+def freshened(config: RunConfig) -> RunConfig:
+    """The config with a seed of this flow run's own, which a retry of it gets again."""
+    context = FlowRunContext.get()
+    assert context is not None and context.flow_run is not None
+    seed = int(stable_hash("fresh", str(config.seed), str(context.flow_run.id))[:8], 16)
+    return config.model_copy(update={"seed": seed})
+
+
+async def run(config: RunConfig, out: str | None, below: bool = False) -> Published:
+    """The flow's work, in `out` or, where `below` says so, in a folder of the run's own below it.
+
+    Raises UserError or ConfigError with one clear line.
+    """
     resolve(config)
     config = await resolve_models(config)
     plan = resolve(config)
     inputs = plan.inputs()
-    folder = RunFolder(Path(out) if out else default_out(config, inputs))
+    folder = RunFolder(Path(out) if out and not below else default_out(config, inputs, Path(out or "runs")))
     with locked(folder):
         earlier = require_same_run(folder, inputs)
         await preflight(plan, folder)
@@ -73,9 +117,26 @@ async def run(config: RunConfig, out: str | None) -> Published:
         resumed = f", resumed with {len(folder.shards())} finished shards" if earlier else ""
         progress.current().note(f"run {description['fingerprint']} in {folder.root}{resumed}")
         spending = Spending(config)
+        live = LiveProgress(plan, Spending(config))
+        await live.begin()
         async with workbench(config) as bench:
-            results = await _make_recipes(plan, folder, spending, sizes, bench)
+            results = await _make_recipes(live, folder, spending, sizes, bench)
+        if config.review:
+            description |= await _reviewed(plan, folder, results, description)
         return publish(plan, folder, results, description, spending)
+
+
+async def _reviewed(
+    plan: RunPlan, folder: RunFolder, results: Sequence[RecipeResult], description: dict[str, Any]
+) -> dict[str, Any]:
+    """Wait for a person. What was said stands in run.json, also where it was no."""
+    slugs = [recipe.slug for recipe in plan.recipes]
+    try:
+        note = await reviewed(folder, dict(zip(slugs, (len(result.selection.kept) for result in results), strict=True)))
+    except Rejected as rejection:
+        folder.write_run(description | {"state": "rejected", "review": str(rejection)})
+        raise
+    return {"review": f"approved{': ' + note if note else ''}"}
 
 
 async def prepare(config: RunConfig, out: Path | None) -> tuple[RunConfig, Path]:
@@ -85,6 +146,8 @@ async def prepare(config: RunConfig, out: Path | None) -> tuple[RunConfig, Path]
     """
     plan = resolve(config)
     require_inputs(plan, RunFolder(out or Path()))
+    if config.review:
+        require_reviewer()
     if out is not None:
         require_writable(out)
     config = await resolve_models(config)
@@ -97,9 +160,9 @@ async def prepare(config: RunConfig, out: Path | None) -> tuple[RunConfig, Path]
     return config, folder.root
 
 
-def default_out(config: RunConfig, inputs: dict[str, Any]) -> Path:
+def default_out(config: RunConfig, inputs: dict[str, Any], parent: Path = Path("runs")) -> Path:
     """Where a run goes without `--out`: named by what it is, so that a rerun finds it."""
-    return Path("runs") / f"{config.name}-{fingerprint(inputs)}"
+    return parent / f"{config.name}-{fingerprint(inputs)}"
 
 
 def _shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int]:
@@ -111,12 +174,13 @@ def _shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int
 
 
 async def _make_recipes(
-    plan: RunPlan, folder: RunFolder, spending: Spending, sizes: dict[str, int], bench: Workbench
+    live: LiveProgress, folder: RunFolder, spending: Spending, sizes: dict[str, int], bench: Workbench
 ) -> Sequence[RecipeResult]:
     """All recipes side by side, so that the server is kept full while one of them waits for its verdicts.
 
     A recipe whose corpus is what another one makes starts when that one has ended.
     """
+    plan = live.plan
     loop = asyncio.get_running_loop()
     ends: list[asyncio.Future[RecipeResult]] = [loop.create_future() for _ in plan.recipes]
 
@@ -142,7 +206,7 @@ async def _make_recipes(
             lookahead=config.lookahead,
             size=sizes[recipe.slug],
             spending=spending,
-            work=lambda job: work_shard(job, recipe.slug),
+            work=lambda job: live.shown(recipe.slug, work_shard(job, recipe.slug)),
             job=lambda shard: ShardJob(config, root, index, shard),
             room=bench.gate.room,
         )
@@ -153,15 +217,26 @@ async def _make_recipes(
 
 def summary_line(published: Published) -> str:
     """How the run ended, in one line, for the state in the UI and the terminal."""
+    tried = sum(count.entered for count in published.accounts if count.stage == "record")
     made = ", ".join(
-        f"{name}: {count:,} accepted ({published.ended[name]})" for name, count in published.accepted.items()
+        f"{name}: {count:,} accepted (ended by {_end(published.ended[name])})"
+        for name, count in published.accepted.items()
     )
-    return f"{published.total:,} accepted; {made}"
+    met = sorted({why for why in published.ended.values() if why.startswith("budget")})
+    budget = f"{', '.join(met)} met" if met else "budget not met"
+    return f"{published.total:,} accepted of {tried:,}, {budget}; {made}"
+
+
+def _end(why: str) -> str:
+    return {"corpus": "the end of its corpus", "seeds": "its number of seeds", "target": "its target"}.get(why, why)
 
 
 def make(config: RunConfig, out: str | None) -> Published:
     """Run the flow from a program or the command line. KeyboardInterrupt cancels it; what is finished stays."""
     with prefect_api():
-        result = asyncio.run(make_dataset(config, out))
+        try:
+            result = asyncio.run(make_dataset(config, out))
+        except CancelledRun as error:  # the reviewer said no
+            raise UserError(str(error)) from error
     assert isinstance(result, Published)
     return result

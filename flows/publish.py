@@ -44,7 +44,7 @@ def publish(
     }
     report(folder, description)
     folder.write_run(description)
-    return Published(accounts, accepted, exports, ended)
+    return Published(accounts, accepted, exports, ended, folder.root)
 
 
 def export_kept(

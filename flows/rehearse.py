@@ -8,22 +8,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import Field
 
 from audit.escapes import EscapeTable
 from audit.escapes_text import render
-from audit.yield_table import render_markdown
 from corpus import questions
 from corpus.attempts import SAME_RUN
+from flows.artifacts import show_result
 from flows.config import ModelSettings, RecipeChoice, RehearsalSettings, RunConfig, SandboxSettings
 from flows.engine import prefect_api
 from flows.errors import ConfigError
-from flows.escapes import escape_tables, read_escapes
+from flows.escapes import escape_tables, escapes_markdown, read_escapes
 from flows.make_dataset import run, summary_line
 from flows.preflight import require_sandbox
 from flows.publish import report
@@ -31,6 +32,7 @@ from flows.run_folder import RunFolder, require_writable
 from flows.settle import Published
 from generators import RECIPES
 from records.tables import write_text
+from records.types import stable_hash
 from served_model.rehearsal.launch import RehearsalServer
 
 MODEL = "rehearsal"
@@ -45,14 +47,38 @@ class Rehearsed:
     out: Path
 
 
-@flow(name="rehearse", flow_run_name="rehearse-{seeds}-seeds", persist_result=False)
-async def rehearse(seeds: int, settings: RehearsalSettings, out: str, recipes: list[str] | None = None) -> State[Any]:
+Seeds = Annotated[int, Field(ge=1, description="Seeds of each recipe.")]
+Out = Annotated[str | None, Field(title="Folder", description="Run folder; empty: below runs/, by the settings.")]
+Settings = Annotated[RehearsalSettings, Field(description="What the double that plays the model gets wrong.")]
+Chosen = Annotated[list[str] | None, Field(description="Recipes such as math/solve or code/*; empty: all of them.")]
+
+
+@flow(name="rehearse", flow_run_name="rehearse {seeds} seeds", persist_result=False)
+async def rehearse(
+    seeds: Seeds = 100,
+    settings: Settings = RehearsalSettings(),  # noqa: B008 - frozen; the form shows its defaults
+    out: Out = None,
+    recipes: Chosen = None,
+) -> State[Any]:
     """Run recipes (default: all) on `seeds` real seeds each, against the rehearsal model with faults planted."""
-    rehearsed = await rehearse_run(seeds, settings, Path(out), recipes)
-    table = f"```\n{render(rehearsed.escapes)}\n```"
-    await acreate_markdown_artifact(key="escape-table", markdown=table)
-    await acreate_markdown_artifact(key="yield-table", markdown=render_markdown(rehearsed.published.accounts))
-    return Completed(message=summary_line(rehearsed.published), data=rehearsed)
+    folder = Path(out) if out else default_out(seeds, settings, recipes)
+    rehearsed = await rehearse_run(seeds, settings, folder, recipes)
+    await acreate_markdown_artifact(key="escape-table", markdown=escapes_markdown(RunFolder(folder)))
+    await show_result(rehearsed.published, RunFolder(folder))
+    return Completed(message=f"{escaped_line(rehearsed.escapes)}; {summary_line(rehearsed.published)}", data=rehearsed)
+
+
+def default_out(seeds: int, settings: RehearsalSettings, recipes: Sequence[str] | None) -> Path:
+    """A folder for each choice of settings, so that a rehearsal from the UI never meets another one's run."""
+    return Path("runs") / f"rehearsal-{stable_hash(str(seeds), settings.model_dump_json(), *(recipes or ()))[:8]}"
+
+
+def escaped_line(table: EscapeTable) -> str:
+    """The first thing to know about a rehearsal."""
+    return (
+        f"{table.planted:,} faults planted, {table.caught:,} caught, "
+        f"{table.escaped:,} escaped ({table.escaped_though_decidable:,} of decidable kinds)"
+    )
 
 
 async def rehearse_run(

@@ -32,6 +32,7 @@ class Published:
     accepted: Mapping[str, int]  # by recipe slug, records in the dataset
     exports: Mapping[str, int]  # rows by export
     ended: Mapping[str, str]  # by recipe slug
+    root: Path  # the run folder
 
     @property
     def total(self) -> int:

@@ -86,6 +86,18 @@ def rehearsed_text(rehearsed: Rehearsed) -> str:
     )
 
 
+def deployed_text(names: Sequence[str], work_pool: str) -> str:
+    """What was registered, and what makes it run."""
+    return "\n".join(
+        [
+            *(f"deployed {name}" for name in names),
+            "",
+            f"worker   prefect worker start --pool {work_pool}",
+            f"run one  prefect deployment run {names[0]}",
+        ]
+    )
+
+
 def config_text(plan: RunPlan) -> str:
     """The whole configuration as TOML that `make` takes again: defaults and recipe settings filled in."""
     data = plan.config.model_dump(mode="json")

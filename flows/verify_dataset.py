@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 import verifiers
 from flows.cores import cores
@@ -192,8 +192,18 @@ async def verify_file(kind: str, source: str, out: str) -> dict[str, int]:
     return dict(await verify_rows(kind, Path(source), Path(out)))
 
 
-@flow(name="verify_dataset", flow_run_name="verify-{kind}", persist_result=False)
-async def verify_dataset(kind: str, source: str, out: str) -> State[Any]:
+Kind = Annotated[
+    str,
+    Field(title="Kind of rows", description="What proves a row.", json_schema_extra={"enum": [*KINDS, RECORDS_KIND]}),
+]
+
+
+@flow(name="verify_dataset", flow_run_name="verify {kind} {source}", persist_result=False)
+async def verify_dataset(
+    kind: Kind,
+    source: Annotated[str, Field(title="Rows", description="JSON lines; for records: a run folder or a shard.")],
+    out: Annotated[str, Field(title="Verdicts", description="File for the verdicts, one per row, in order.")],
+) -> State[Any]:
     """Prove the rows of a JSON-lines file (or, with kind "records", of a run); one verdict a line."""
     counts = await verify_file(kind, source, out)
     return Completed(message=", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())), data=counts)

@@ -1,0 +1,326 @@
+"""Deployments on a real Prefect server with a real worker: schedules, parameters, cancel and resume, the UI itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Page, expect
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy, FlowRun, StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelling, Scheduled
+
+from flows.deploy import CRASHES, parse_interval
+from flows.deployments import DeployOptions, deployments
+from flows.errors import ConfigError, UserError
+from flows.rehearse import write_knowledge
+from flows.run_folder import RunFolder
+from records.accounts import Accounts
+from served_model.rehearsal.launch import RehearsalServer
+from tests.browser import open_page
+from tests.flows.conftest import ROOT, PrefectPlace
+
+CONFIG = """
+name = "{name}"
+seed = 3
+shard_size = 8
+lookahead = 1
+[models.default]
+base_url = ["{url}"]
+name = "rehearsal"
+[[recipes]]
+use = "{use}"
+seeds = {seeds}
+"""
+PATIENCE_S = 200.0
+
+
+def write_config(
+    folder: Path, name: str, url: str = "http://127.0.0.1:9/v1", use: str = "math/solve", seeds: int = 20
+) -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(CONFIG.format(name=name, url=url, use=use, seeds=seeds))
+    return path
+
+
+def test_a_deployment_per_config_and_one_per_flow(tmp_path: Path) -> None:
+    path = write_config(tmp_path, "nightly")
+    options = DeployOptions(cron="0 2 * * *", timezone="Europe/Berlin", tags=("team",))
+    made = {one.full_name: one for one in deployments([path], options)}
+    assert set(made) == {
+        "make_dataset/nightly",
+        "make_dataset/any-config",
+        "rehearse/rehearse",
+        "verify_dataset/verify",
+        "curate_dataset/curate",
+    }
+    nightly = made["make_dataset/nightly"]
+    assert nightly.parameters["config"]["recipes"][0]["use"] == "math/solve"
+    assert nightly.parameters["fresh"] is True
+    assert nightly.schedules and nightly.schedules[0].schedule.timezone == "Europe/Berlin"
+    assert {"provender", "team", "make_dataset"} <= set(nightly.tags)
+    for one in made.values():
+        assert one.concurrency_options is not None
+        assert one.concurrency_options.collision_strategy is ConcurrencyLimitStrategy.CANCEL_NEW
+        assert one.description
+        for name, shown in one._parameter_openapi_schema.properties.items():
+            assert shown.get("description") and shown["title"][0].isupper(), (one.full_name, name)
+    assert not made["make_dataset/any-config"].schedules
+
+
+def test_without_a_schedule_a_run_resumes_the_one_before(tmp_path: Path) -> None:
+    made = deployments([write_config(tmp_path, "again")], DeployOptions())[0]
+    assert made.parameters["fresh"] is False
+
+
+def test_what_cannot_be_deployed_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.deploy import deploy
+
+    path = write_config(tmp_path, "one")
+    with pytest.raises(ConfigError, match="two of the configs"):
+        deployments([path, path], DeployOptions())
+    with pytest.raises(ConfigError, match="not a schedule"):
+        deployments([path], DeployOptions(cron="every night"))
+    with pytest.raises(ConfigError, match="give one of them"):
+        deployments([path], DeployOptions(cron="0 2 * * *", interval=timedelta(hours=1)))
+    with pytest.raises(ConfigError, match="no recipe"):
+        deployments([write_config(tmp_path, "two", use="math/none")], DeployOptions())
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), pytest.raises(UserError, match="no Prefect"):
+        deploy([path], DeployOptions())
+    for wrong in ("", "6", "h", "0h", "-1h", "1w", "1.5h"):
+        with pytest.raises(ConfigError, match="--interval"):
+            parse_interval(wrong)
+    assert parse_interval("90s") == timedelta(seconds=90)
+    assert parse_interval("1d") == timedelta(days=1)
+
+
+def test_a_deployed_schedule_creates_runs(prefect_place: PrefectPlace) -> None:
+    """Prefect's scheduler dies silently with a newer SQLAlchemy; then no run of any schedule is ever made."""
+    path = write_config(prefect_place.work, "nightly")
+    for _ in range(2):  # a second time changes nothing
+        assert prefect_place.provender("deploy", path, "--cron", "0 2 * * *").returncode == 0
+    api = {PREFECT_API_URL: prefect_place.environment["PREFECT_API_URL"]}
+    with temporary_settings(api), get_client(sync_client=True) as client:
+        nightly = client.read_deployment_by_name("make_dataset/nightly")
+        due = until(lambda: [run for run in client.read_flow_runs() if run.deployment_id == nightly.id])
+        assert all(run.state is not None and run.state.is_scheduled() for run in due)
+        assert {run.expected_start_time.hour for run in due if run.expected_start_time} == {2}
+        assert len(client.read_automations_by_name(CRASHES)) == 1
+        client.delete_deployment(nightly.id)
+
+
+def until(look: Callable[[], Any]) -> Any:
+    """What `look` gives as soon as it gives something."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    raise AssertionError("waited too long")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A place with the deployments of this file's heavy tests."""
+
+    place: PrefectPlace
+    client: SyncPrefectClient
+    answer_key: Path
+
+    def run(self, name: str) -> UUID:
+        deployment = self.client.read_deployment_by_name(name)
+        return self.client.create_flow_run_from_deployment(deployment.id).id
+
+    def ended(self, run: UUID) -> FlowRun:
+        def look() -> FlowRun | None:
+            found = self.client.read_flow_run(run)
+            return found if found.state is not None and found.state.is_final() else None
+
+        found: FlowRun = until(look)
+        return found
+
+    def artifact(self, run: UUID, key: str) -> str:
+        found = [one for one in self.client.read_artifacts(limit=200) if one.key == key and one.flow_run_id == run]
+        assert found, key
+        return str(max(found, key=lambda one: one.created).data)
+
+    def folder(self, name: str) -> RunFolder:
+        """The one run folder of a deployment's name."""
+        (found,) = (self.place.work / "runs").glob(f"{name}-*")
+        return RunFolder(found)
+
+
+@pytest.fixture(scope="module")
+def deployed(prefect_worker: PrefectPlace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("model")
+    write_knowledge(folder / "knowledge.jsonl")
+    answer_key = folder / "answer_key.jsonl"
+    server = RehearsalServer(
+        seed=1, fault_rate=0.3, wire_fault_rate=0.0, knowledge=folder / "knowledge.jsonl", answer_key=answer_key
+    )
+    with server as url:
+        small = write_config(prefect_worker.work, "small", url)
+        long = write_config(prefect_worker.work, "long", url, "code/solve_with_tests", 120)
+        gated = write_config(prefect_worker.work, "gated", url)
+        gated.write_text(gated.read_text().replace("seed = 3", "seed = 3\nreview = true"))
+        result = prefect_worker.provender("deploy", small, long, gated)
+        assert result.returncode == 0, result.stderr
+        with (
+            temporary_settings({PREFECT_API_URL: prefect_worker.environment["PREFECT_API_URL"]}),
+            get_client(sync_client=True) as client,
+        ):
+            yield Deployed(prefect_worker, client, answer_key)
+
+
+@pytest.mark.heavy
+def test_a_schedule_seconds_ahead_runs_and_completes(deployed: Deployed) -> None:
+    config = write_config(deployed.place.work, "often")
+    config.write_text((deployed.place.work / "small.toml").read_text().replace('"small"', '"often"'))
+    assert deployed.place.provender("deploy", config, "--interval", "15s").returncode == 0
+    deployment = deployed.client.read_deployment_by_name("make_dataset/often")
+
+    def look() -> list[FlowRun]:
+        runs = deployed.client.read_flow_runs(limit=200)
+        mine = [run for run in runs if run.deployment_id == deployment.id and run.auto_scheduled]
+        return [run for run in mine if run.state is not None and run.state.type is StateType.COMPLETED]
+
+    done = until(look)
+    deployed.client.pause_deployment(deployment.id)
+    assert "accepted of" in done[0].state.message
+    assert done[0].name.startswith("often 20")
+    folders = sorted((deployed.place.work / "runs").glob("often-*"))
+    assert folders
+    seeds = {RunFolder(folder).read_run()["config"]["seed"] for folder in folders}
+    assert len(seeds) == len(folders), "each scheduled run has a seed of its own"
+
+
+@pytest.mark.heavy
+def test_a_run_with_parameters_from_prefects_own_command_line(deployed: Deployed) -> None:
+    result = deployed.place.prefect(
+        "deployment", "run", "rehearse/rehearse", "--param", "seeds=4", "--param", 'recipes=["math/solve"]', "--watch"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    (folder,) = (deployed.place.work / "runs").glob("rehearsal-*")
+    assert RunFolder(folder).read_run()["recipes"]["00-math-solve"]["use"] == "math/solve"
+    assert RunFolder(folder).read_run()["config"]["recipes"][0]["seeds"] == 4
+
+
+@pytest.mark.heavy
+def test_cancel_in_mid_run_leaves_nothing_working_and_retry_resumes(deployed: Deployed) -> None:
+    run = deployed.run("make_dataset/long")
+    until(lambda: len(list((deployed.place.work / "runs").glob("long-*/shards/*.parquet"))) >= 2)
+    second = deployed.run("make_dataset/long")
+    assert deployed.ended(second).state_type is StateType.CANCELLED, "one at a time"
+    assert processes_of(run)
+    deployed.client.set_flow_run_state(run, Cancelling())
+    assert deployed.ended(run).state_type is StateType.CANCELLED
+    until(lambda: not processes_of(run))
+    folder = deployed.folder("long")
+    before = {path.name: path.read_bytes() for path in folder.shards()}
+    asked = deployed.answer_key.stat().st_size
+    assert folder.read_run()["state"] == "running" and not folder.dataset.exists()
+
+    deployed.client.set_flow_run_state(run, Scheduled(name="AwaitingRetry"), force=True)  # what Retry in the UI does
+    until(lambda: deployed.client.read_flow_run(run).state_type is not StateType.CANCELLED)
+    ended = deployed.ended(run)
+    assert ended.state_type is StateType.COMPLETED, ended.state
+    description = folder.read_run()
+    assert description["state"] == "complete"
+    Accounts.from_list(description["accounts"]).check()
+    assert {name: (folder.root / "shards" / name).read_bytes() for name in before} == before
+    assert deployed.answer_key.stat().st_size > asked
+    assert "code/solve" in deployed.artifact(run, "yield-table")
+    assert "120" in deployed.artifact(run, "live")
+
+
+def processes_of(run: UUID) -> list[int]:
+    """Processes that work for a flow run: those that were given its id, and whatever they started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and str(run).encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            pass
+    return [pid for pid in found if pid != os.getpid()]
+
+
+@pytest.mark.heavy
+def test_a_person_rejects_and_then_approves(deployed: Deployed) -> None:
+    run = deployed.run("make_dataset/gated")
+    until(lambda: deployed.client.read_flow_run(run).state_type is StateType.PAUSED)
+    folder = deployed.folder("gated")
+    assert folder.shards() and not folder.dataset.exists()
+    assert "## Rejected" in deployed.artifact(run, "review")
+    resume(deployed.client, run, {"approve": False, "note": "too short"})
+    ended = deployed.ended(run)
+    assert (ended.state_type, ended.state_name) == (StateType.CANCELLED, "Rejected")
+    assert folder.shards() and not folder.dataset.exists()
+    assert folder.read_run()["state"] == "rejected"
+    assert "too short" in folder.read_run()["review"]
+
+    deployed.client.set_flow_run_state(run, Scheduled(name="AwaitingRetry"), force=True)
+    until(lambda: deployed.client.read_flow_run(run).state_type is StateType.PAUSED)
+    resume(deployed.client, run, {"approve": True, "note": "better"})
+    assert deployed.ended(run).state_type is StateType.COMPLETED
+    assert folder.read_run()["state"] == "complete"
+    assert folder.read_run()["review"] == "approved: better"
+    assert (folder.dataset / "sft").is_dir()
+
+
+def resume(client: SyncPrefectClient, run: UUID, answer: dict[str, Any]) -> None:
+    client.resume_flow_run(run, run_input=answer)
+
+
+@pytest.mark.heavy
+def test_a_run_is_started_from_the_form_and_its_artifacts_are_seen(deployed: Deployed, screenshots: Path) -> None:
+    deployment = deployed.client.read_deployment_by_name("make_dataset/small")
+    with open_page() as page:
+        page.goto(f"{deployed.place.url}/deployments/deployment/{deployment.id}/run")
+        for text in ("Configuration", "Base URLs", "Requests in flight", "A dataset of its own for each run"):
+            expect(page.get_by_text(text).first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Seed of everything random in the run.")).to_be_visible()
+        page.screenshot(path=screenshots / "prefect-form.png")
+        page.get_by_role("button", name="Submit").click()
+        run = until(lambda: started(deployed.client, deployment.id))
+        assert deployed.ended(run).state_type is StateType.COMPLETED
+        page.goto(f"{deployed.place.url}/runs/flow-run/{run}")
+        expect(page.get_by_text("Completed").first).to_be_visible(timeout=60_000)
+        page.screenshot(path=screenshots / "prefect-run.png")
+        look_at_artifacts(deployed, page, run, screenshots)
+
+
+def started(client: SyncPrefectClient, deployment: UUID) -> UUID | None:
+    return next((run.id for run in client.read_flow_runs(limit=200) if run.deployment_id == deployment), None)
+
+
+def look_at_artifacts(deployed: Deployed, page: Page, run: UUID, screenshots: Path) -> None:
+    wanted = {
+        "yield-table": "math_answer: wrong_answer",
+        "samples": "Accepted",
+        "live": "00-math-solve",
+        "dataset-card": "How it was proved",
+        "report": "Report:",
+    }
+    found = {one.key: one.id for one in deployed.client.read_artifacts(limit=200) if one.flow_run_id == run}
+    assert wanted.keys() <= found.keys()
+    for key, text in wanted.items():
+        page.goto(f"{deployed.place.url}/artifacts/artifact/{found[key]}")
+        expect(page.get_by_text(text).first).to_be_visible(timeout=60_000)
+        page.screenshot(path=screenshots / f"prefect-{key}.png")
+
+
+@pytest.mark.heavy
+def test_the_prefect_way_registers_the_same_flows(deployed: Deployed) -> None:
+    result = deployed.place.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(ROOT / "prefect.yaml"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    for name in ("make_dataset/any-config", "rehearse/rehearse", "verify_dataset/verify", "curate_dataset/curate"):
+        assert f"'{name}'" in result.stdout
