@@ -48,8 +48,11 @@ class ModelSettings(_Section):
         title="API key: Secret block",
         description="Prefect Secret block that holds the API key, where it is not in the environment.",
     )
-    max_in_flight: int = Field(
-        256, ge=1, title="Requests in flight", description="Most requests in flight to this model at a time."
+    max_in_flight: int | None = Field(
+        None,
+        ge=1,
+        title="Requests in flight",
+        description="Most requests in flight to this model at a time; none: as many as the server bears.",
     )
     timeout_s: float = Field(
         600, gt=0, title="Timeout (s)", description="Seconds after which one attempt at a request is given up."

@@ -19,6 +19,7 @@ from sandbox import open_sandbox
 from sandbox.types import Sandbox
 from served_model.client import ChatClient
 from served_model.config import ModelConfig
+from served_model.limits import CEILING
 from verifiers.workers import ProcessPool
 
 UNNAMED = "unnamed"
@@ -71,7 +72,7 @@ def model_configs(config: RunConfig) -> dict[str, ModelConfig]:
             api_key=api_key(settings) or "",
             timeout_s=settings.timeout_s,
             deadline_s=settings.deadline_s,
-            max_in_flight=settings.max_in_flight,
+            max_in_flight=settings.max_in_flight or CEILING,
             api=settings.api,
         )
         for role, settings in config.models.items()

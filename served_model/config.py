@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from served_model.limits import CEILING
 from served_model.reward import Api
 
 DEFAULT_ROLE = "default"
@@ -15,7 +16,8 @@ DEFAULT_ROLE = "default"
 class ModelConfig:
     """One served model and its endpoints; all times are in seconds.
 
-    `base_urls` are OpenAI-compatible and usually end in /v1. `max_in_flight` bounds the requests over all of them.
+    `base_urls` are OpenAI-compatible and usually end in /v1. `max_in_flight` bounds the requests over all of them;
+    below it, the number follows the server.
     `timeout_s` ends one attempt. `deadline_s` ends the retries of one request, counted from its first failure, so that
     waiting in line does not use it up. `backoff_s` is the first pause of a retry, `cooldown_s` the first of an endpoint
     that does not answer. Raises ValueError for a URL that is not http(s), or that carries a user name and password.
@@ -27,7 +29,7 @@ class ModelConfig:
     timeout_s: float = 300.0
     connect_timeout_s: float = 10.0
     deadline_s: float = 900.0
-    max_in_flight: int = 256
+    max_in_flight: int = CEILING
     backoff_s: float = 0.25
     cooldown_s: float = 1.0
     api: Api = "chat"  # or how a reward model is asked, see served_model.reward

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from served_model.limits import AdaptiveLimit
+from served_model.limits import InFlightLimit
 from served_model.retry import Fault
 from served_model.reward import scoring_url
 from served_model.types import ModelUnavailable
@@ -15,6 +15,8 @@ from served_model.types import ModelUnavailable
 logger = logging.getLogger(__name__)
 
 LONGEST_COOLDOWN_S = 5.0  # so that an endpoint that comes back is used again within 5 s
+PREFIXES = 4096  # whose endpoint is remembered: several times what is in flight
+IMBALANCE = 0.1  # share of requests more than elsewhere that a warm prefix is worth
 FAULTS_TO_EJECT = 20  # in a row: a stray 20 % of bad answers never gets there, a broken server soon does
 FAULTY = frozenset({Fault.UNREACHABLE, Fault.STALLED, Fault.BROKEN})
 
@@ -25,7 +27,7 @@ class Endpoint:
     def __init__(self, base_url: str, max_in_flight: int, cooldown_s: float, api: str = "chat") -> None:
         self.label = base_url.rstrip("/")
         self.url = f"{self.label}/chat/completions" if api == "chat" else scoring_url(self.label, api)
-        self.limit = AdaptiveLimit(max_in_flight)
+        self.limit = InFlightLimit(max_in_flight)
         self.in_flight = 0
         self.sent = 0
         self.closed_until = 0.0  # loop time
@@ -55,7 +57,7 @@ class Endpoint:
             self._probing = False
         if fault is Fault.CANCELLED:
             return 0.0
-        self.limit.finish(lease.epoch, overloaded=fault in (Fault.OVERLOADED, Fault.STALLED))
+        self.limit.finish(lease.epoch, now, overloaded=fault in (Fault.OVERLOADED, Fault.STALLED))
         if fault not in FAULTY:
             self._faults = 0
             self._take_back()
@@ -106,7 +108,8 @@ class EndpointPool:
     def __init__(self, endpoints: tuple[Endpoint, ...], max_in_flight: int) -> None:
         self.endpoints = endpoints
         self._max_in_flight = max_in_flight
-        self._waiting: deque[asyncio.Future[Lease]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[Lease], int]] = deque()
+        self._at: OrderedDict[int, Endpoint] = OrderedDict()  # where requests of a prefix went
         self._timers: set[asyncio.TimerHandle] = set()
         self.in_flight = 0
 
@@ -120,18 +123,19 @@ class EndpointPool:
         """Requests that wait in line."""
         return len(self._waiting)
 
-    async def acquire(self, *, again: bool = False) -> Lease:
+    async def acquire(self, prefix: int = 0, *, again: bool = False) -> Lease:
         """Wait for a slot; a request that was sent before (`again`) goes to the head of the line.
 
-        Raises ModelUnavailable where `fail` was called meanwhile.
+        Requests of one `prefix` go to one endpoint while its load permits. Raises ModelUnavailable where `fail` was
+        called meanwhile.
         """
-        if (again or not self._waiting) and (lease := self._next_lease()):
+        if (again or not self._waiting) and (lease := self._next_lease(prefix)):
             return lease
         future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
         if again:
-            self._waiting.appendleft(future)
+            self._waiting.appendleft((future, prefix))
         else:
-            self._waiting.append(future)
+            self._waiting.append((future, prefix))
         try:
             return await future
         except asyncio.CancelledError:
@@ -145,7 +149,7 @@ class EndpointPool:
         pause = lease.endpoint.finish(lease, fault, asyncio.get_running_loop().time())
         if pause:
             self._dispatch_in(pause)
-        self._dispatch()
+        self.dispatch()
 
     def close_for(self, endpoint: Endpoint, seconds: float) -> None:
         """Leave an endpoint out because it said when to come back."""
@@ -155,7 +159,7 @@ class EndpointPool:
     def fail(self, error: ModelUnavailable) -> None:
         """Fail all who wait in line: nobody else would find an endpoint, either."""
         while self._waiting:
-            future = self._waiting.popleft()
+            future, _ = self._waiting.popleft()
             if not future.done():
                 future.set_exception(type(error)(*error.args))
 
@@ -165,7 +169,7 @@ class EndpointPool:
             timer.cancel()
         self._timers.clear()
 
-    def _next_lease(self) -> Lease | None:
+    def _next_lease(self, prefix: int) -> Lease | None:
         if self.in_flight >= self._max_in_flight:
             return None
         now = asyncio.get_running_loop().time()
@@ -173,22 +177,36 @@ class EndpointPool:
         if not open_now:
             return None
         self.in_flight += 1
-        return min(open_now, key=lambda endpoint: (endpoint.in_flight, endpoint.sent)).lease()
+        least = min(open_now, key=lambda endpoint: (endpoint.in_flight, endpoint.sent))
+        return (self._warm(prefix, least, open_now) if prefix else least).lease()
 
-    def _dispatch(self) -> None:
+    def _warm(self, prefix: int, least: Endpoint, open_now: list[Endpoint]) -> Endpoint:
+        """The endpoint that has the prefix in its cache, unless it has much more to do than the least loaded one."""
+        warm = self._at.pop(prefix, least)
+        if warm not in open_now or warm.in_flight > least.in_flight * (1 + IMBALANCE):
+            warm = least
+        self._at[prefix] = warm
+        if len(self._at) > PREFIXES:
+            self._at.popitem(last=False)
+        return warm
+
+    def dispatch(self) -> None:
+        """Hand free slots to those who wait in line."""
         while self._waiting:
-            if self._waiting[0].done():
+            future, prefix = self._waiting[0]
+            if future.done():
                 self._waiting.popleft()
                 continue
-            lease = self._next_lease()
+            lease = self._next_lease(prefix)
             if lease is None:
                 return
-            self._waiting.popleft().set_result(lease)
+            self._waiting.popleft()
+            future.set_result(lease)
 
     def _dispatch_in(self, seconds: float) -> None:
         def fire() -> None:
             self._timers.discard(timer)
-            self._dispatch()
+            self.dispatch()
 
         # A little late rather than a little early: an early timer would find the endpoint closed and not come again.
         timer = asyncio.get_running_loop().call_later(seconds + 0.01, fire)

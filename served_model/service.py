@@ -20,6 +20,7 @@ from served_model.config import ModelConfig
 from served_model.endpoints import Endpoint, EndpointPool, Lease
 from served_model.keys import request_key
 from served_model.retry import Failure, Fault, pause_seconds
+from served_model.server_load import LoadWatch
 from served_model.types import ChatRequest, Listing, ModelUnavailable, Reply, RequestRefused, Usage
 from served_model.wire import Completion, one_line, read_answer, request_body
 
@@ -76,6 +77,7 @@ class ModelService:
         if config.api_key:
             self._headers |= self._sdk.auth_headers
         self._session: aiohttp.ClientSession | None = None
+        self._watch: LoadWatch | None = None
         self._last_key: tuple[ChatRequest, str] | None = None
         self._broken: ModelUnavailable | None = None
         self._last_reply = float("-inf")  # loop time
@@ -112,9 +114,10 @@ class ModelService:
         headers = {PROMPT_HEADER: quote(request.prompt, safe="/._-:"), KEY_HEADER: key}
         if request.repairs:
             headers[REPAIRS_HEADER] = quote(request.repairs, safe="/._-:")
+        prefix = hash(request.messages) if len(self.config.base_urls) > 1 else 0
         trouble: Trouble | None = None
         while True:
-            lease = await self._acquire(trouble)
+            lease = await self._acquire(trouble, prefix)
             fault, failure = Fault.CANCELLED, None
             try:
                 answer = await self._attempt(lease.endpoint, body, headers)
@@ -139,6 +142,8 @@ class ModelService:
     async def close(self) -> None:
         """Close all connections. A request still in flight ends with an error."""
         self._pool.close()
+        if self._watch is not None:
+            self._watch.stop()
         if self._session is not None:
             await self._session.close()
         await self._sdk.close()
@@ -149,15 +154,15 @@ class ModelService:
         self._usage = self._usage + completion.usage
         return Reply(key, completion.text, completion.finish_reason, self.config.name, completion.usage)
 
-    async def _acquire(self, trouble: Trouble | None) -> Lease:
+    async def _acquire(self, trouble: Trouble | None, prefix: int) -> Lease:
         if self._broken is not None:
             raise ModelUnavailable(*self._broken.args)
         if trouble is None:
-            return await self._pool.acquire()
+            return await self._pool.acquire(prefix)
         self._retries += 1
         try:
             async with asyncio.timeout_at(trouble.since + self.config.deadline_s):
-                return await self._pool.acquire(again=True)
+                return await self._pool.acquire(prefix, again=True)
         except TimeoutError:
             pass
         advice = "check that the server runs and that the base URL is right"
@@ -246,6 +251,7 @@ class ModelService:
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
             )
+            self._watch = LoadWatch(self._pool, self._open_session)
         return self._session
 
 

@@ -17,6 +17,17 @@ async def test_load_is_shared(server, second_server, config_of, request_of, answ
     assert server.most_in_flight + second_server.most_in_flight <= 11
 
 
+async def test_requests_that_share_a_prefix_go_to_one_endpoint(server, second_server, config_of, request_of, answers):
+    for stub in (server, second_server):
+        stub.default = lambda seen: answers.Step(delay_s=0.02)
+    async with ChatClient({"default": config_of(server, second_server, max_in_flight=64)}) as client:
+        asks = [client.ask(request_of(f"prompt {number // 8}", seed=number)) for number in range(320)]
+        await asyncio.gather(*asks)
+    together = [{seen.text for seen in stub.seen} for stub in (server, second_server)]
+    assert abs(len(server.seen) - len(second_server.seen)) <= 64
+    assert len(together[0] & together[1]) < 20  # of 40 prompts; by chance it would be nearly all
+
+
 async def test_the_slower_endpoint_gets_less(server, second_server, config_of, request_of, answers):
     server.default = lambda seen: answers.Step(delay_s=0.08)
     second_server.default = lambda seen: answers.Step(delay_s=0.01)
