@@ -10,11 +10,13 @@ from pydantic import BaseModel
 from records.types import Candidate, Check, Outcome, Verdict
 from verifiers.base import Resources
 from verifiers.code_blocks import language_of
+from verifiers.insecure import insecure_findings
 from verifiers.python_static import analyse, is_missing_import
+from verifiers.tree_static import GRAMMARS, analyse_tree
 from verifiers.workers import WorkerError
 
 ANALYSIS_CPU_S = 10.0  # of a worker; usual programs need 0.002
-LANGUAGES = frozenset({"python"})
+LANGUAGES = frozenset({"python", *GRAMMARS})
 
 # The rule that a verdict is named after, most telling first; undefined names come last.
 REASONS = {
@@ -22,6 +24,7 @@ REASONS = {
     "too-complex": "too_complex",
     "missing-entry-point": "missing_entry_point",
     "unavailable-import": "unavailable_import",
+    "missing-import": "missing_import",
 }
 
 
@@ -29,7 +32,8 @@ REASONS = {
 class CodeStatic(Check):
     """The part is a program of the language that compiles, uses no undefined name, and defines `entry_point`.
 
-    `imports` are top-level modules that the sandbox has beyond the standard library.
+    `imports` are top-level modules that the sandbox has beyond the standard library. `refuse_insecure` also refuses
+    insecure patterns, which are evidence otherwise.
     """
 
     kind: ClassVar[str] = "code_static"
@@ -37,6 +41,7 @@ class CodeStatic(Check):
     entry_point: str = ""
     part: str = "solution"
     imports: tuple[str, ...] = ()
+    refuse_insecure: bool = False
 
 
 class Row(BaseModel):
@@ -67,14 +72,27 @@ async def _judge(check: CodeStatic, source: str, imports: tuple[str, ...] | None
         return Verdict(check.kind, Outcome.UNJUDGED, "language_not_supported", evidence)
     if not source.strip():
         return Verdict(check.kind, Outcome.FAIL, "no_code", {"findings": []})
+    arguments = (source, check.language, check.entry_point, imports)
     try:
-        found = await resources.workers.run(analyse, source, check.entry_point, imports, deadline_s=ANALYSIS_CPU_S)
+        found = await resources.workers.run(analyse_code, *arguments, deadline_s=ANALYSIS_CPU_S)
     except WorkerError as error:
         evidence = {"error": f"{type(error).__name__}: {error}", "findings": []}
         return Verdict(check.kind, Outcome.UNJUDGED, "analysis_failed", evidence)
-    if not found["findings"]:
-        return Verdict(check.kind, Outcome.PASS, "clean", found)
-    return Verdict(check.kind, Outcome.FAIL, _reason(found["findings"]), found)
+    if found["findings"]:
+        return Verdict(check.kind, Outcome.FAIL, _reason(found["findings"]), found)
+    if found["insecure"] and check.refuse_insecure:
+        return Verdict(check.kind, Outcome.FAIL, "insecure_code", found)
+    return Verdict(check.kind, Outcome.PASS, "clean", found)
+
+
+def analyse_code(
+    source: str, language: str, entry_point: str, imports: tuple[str, ...] | None
+) -> dict[str, list[dict[str, Any]]]:
+    """Findings by kind: those that decide, style, insecure patterns. Called in a worker process."""
+    if language != "python":
+        return analyse_tree(source, language, entry_point, imports is not None)
+    insecure = [finding.as_json() for finding in insecure_findings(source, language)]
+    return {**analyse(source, entry_point, imports), "insecure": insecure}
 
 
 def _reason(findings: list[dict[str, Any]]) -> str:
@@ -84,4 +102,4 @@ def _reason(findings: list[dict[str, Any]]) -> str:
             return reason
     if any(is_missing_import(finding) for finding in findings):
         return "missing_import"
-    return "undefined_name" if rules & {"F821", "F822", "F823"} else "misplaced_statement"
+    return "undefined_name" if rules & {"F821", "F822", "F823", "undefined-name"} else "misplaced_statement"
