@@ -16,7 +16,8 @@ fault is
 A fault on the wire is caught by "served_model" where the reply reached the journal in spite of it, else unused. An
 attempt is *good* where no fault is in effect in it. A good attempt that was not accepted was refused wrongly, and so
 was a drop that names keys of the answer key but none with a fault. One exception: a vote rests on all samples of its
-seed, so a good sample that a vote with faulty samples in it did not accept was *outvoted*, not wrongly refused.
+seed, so a good sample that a vote with faulty samples in it did not accept was *outvoted*, not wrongly refused. So was
+one that a verdict refused which had set faulty samples aside.
 """
 
 from __future__ import annotations
@@ -255,7 +256,12 @@ def _good_work(ordered: Sequence[Record], faulty: Set[str], known: Set[str]) -> 
     good = [record for record in ordered if not faulty & _in_effect(record) and known & _in_effect(record)]
     refusals = [record for record in good if record.outcome is not Outcome.PASS]
     spoilt = {_group(record) for record in ordered if faulty & _in_effect(record)}
-    wrong = [one for one in refusals if one.deciding.check != MajorityVote.kind or _group(one) not in spoilt]
+    wrong = [
+        one
+        for one in refusals
+        if (one.deciding.check != MajorityVote.kind or _group(one) not in spoilt)
+        and not faulty & one.deciding.evidence.get("set_aside", {}).keys()
+    ]
     return _GoodWork(good, wrong, len(refusals) - len(wrong))
 
 

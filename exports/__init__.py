@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exports import preference, rlvr, sft
+from exports import preference, probed, rlvr, sft
 from exports.base import Export
 
-EXPORTS: Mapping[str, Export] = {entry.name: entry for entry in (sft.SFT, preference.PREFERENCE, rlvr.RLVR)}
+EXPORTS: Mapping[str, Export] = {
+    entry.name: entry for entry in (sft.SFT, preference.PREFERENCE, rlvr.RLVR, probed.CALIBRATION, probed.REVIEW)
+}

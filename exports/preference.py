@@ -6,12 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
 from exports.base import MESSAGES, ORIGIN, Export, Group, Row, origin, prompt_and_reply, tools_of
 from exports.message_pairs import message_pairs
+from exports.probed import graded_pairs
 from records.types import canonical_json, stable_hash
 
 PER_PROMPT = 4
@@ -56,7 +58,7 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
             if made[prompt] < PER_PROMPT:
                 made[prompt] += 1
                 yield _pair(contest.verifier, chosen, rejected)
-    for pair in message_pairs(group, kept):
+    for pair in chain(message_pairs(group, kept), graded_pairs(group, kept)):
         prompt = canonical_json(pair.prompt)
         if made[prompt] < PER_PROMPT:
             made[prompt] += 1

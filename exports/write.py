@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -120,10 +121,19 @@ def _stream(files: Sequence[Path], kept: Set[str], outputs: Sequence[_Output], c
                 found.add(row["id"])
                 contents.add(row)
         for output in outputs:
-            output.add(group, kept)
+            output.add(group, _meant(group, kept, output.export.name))
     missing = sorted(kept - found)
     if missing:
         raise ExportError(f"{len(missing)} kept records are in no shard, the first is {missing[0]}")
+
+
+def _meant(group: Group, kept: Set[str], export: str) -> Set[str]:
+    """The kept records of the group that are for this export: all, or those whose metadata names it in `exports`."""
+    return {row["id"] for row in group if row["id"] in kept and _is_for(row["metadata"], export)}
+
+
+def _is_for(metadata: str, export: str) -> bool:
+    return '"exports"' not in metadata or export in json.loads(metadata).get("exports", (export,))
 
 
 def _groups(files: Sequence[Path]) -> Iterator[Group]:

@@ -53,7 +53,7 @@ class RecipeScheduler:
     room: Room  # returns when a further shard would find places soon
 
     def __post_init__(self) -> None:
-        self.result = RecipeResult(Selection(self.plan.choice.target))
+        self.result = RecipeResult(self.plan.selection())
         self._window: deque[asyncio.Task[ShardSummary]] = deque()
 
     async def run(self, shards: Iterator[int]) -> RecipeResult:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 import corpus
 from corpus.attempts import SAME_RUN
 from corpus.errors import CorpusError
+from curation.selection import Selection
 from flows.config import RecipeChoice, RunConfig
 from flows.config_errors import describe
 from flows.errors import ConfigError
@@ -25,6 +26,7 @@ from flows.seed_plan import SeedPlan
 from flows.version import VERSION
 from generators import RECIPES
 from generators.recipe import Recipe, Settings
+from records.limits import Limits
 from records.schema import SCHEMA_VERSION
 from records.types import stable_hash
 
@@ -44,6 +46,11 @@ class RecipePlan:
     def pattern(self) -> str:
         """What its corpus reader is given."""
         return pattern_of(self.choice, self.recipe)
+
+    def selection(self) -> Selection:
+        """Nothing chosen yet: the target, and the balance that the recipe asks for."""
+        limits = self.recipe.limits
+        return Selection(self.choice.target, limits(self.settings) if limits else Limits())
 
     def inputs(self) -> dict[str, Any]:
         """What of it affects rows. Reads the whole corpus once. Raises ConfigError."""

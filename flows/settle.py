@@ -45,7 +45,7 @@ def choose(plan: RecipePlan, folder: RunFolder, shards: int) -> Selection:
 
     A folder may hold more shards than this run has use for, where an earlier start had a higher target.
     """
-    selection = Selection(plan.choice.target)
+    selection = plan.selection()
     selection.add(read_rows([folder.shard(plan.slug, shard) for shard in range(shards)], COLUMNS))
     return selection
 

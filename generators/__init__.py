@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generators.code import solve_with_tests
+from generators.factuality import knowledge_probe, question
 from generators.math import solve
 from generators.recipe import Recipe
 
@@ -13,5 +14,7 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         solve_with_tests.RECIPE,
         solve.RECIPE,
+        question.RECIPE,
+        knowledge_probe.RECIPE,
     )
 }

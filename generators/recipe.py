@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from records.limits import Limits
 from records.types import Candidate, Record, Seed
 from sandbox.types import Sandbox
 from served_model.types import Model
@@ -56,4 +57,5 @@ class Recipe:
     propose: Callable[[Seed, Resources], Awaitable[list[Candidate]]]
     revise: Callable[[Sequence[Record], Resources], Awaitable[Candidate | None]] | None = None
     sandbox: bool = False  # it or its checks run programs, so a run is refused where nothing can isolate them
+    limits: Callable[[Any], Limits] | None = None  # from its settings: how its records must be balanced in the dataset
     corpus: str = ""  # the pattern it reads by default, where that is not its format's own, e.g. "run:math/solve"

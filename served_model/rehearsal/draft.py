@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from records.types import JSON
 
+AS_DRAWN = "as drawn"
+
 
 class CannotAnswer(Exception):
     """The model does not know what was asked; its honest reply is in `text`."""
@@ -18,12 +20,17 @@ class CannotAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A reply. `benign` names an unusual form that is right all the same; `detail` goes to the answer key."""
+    """A reply. `benign` names an unusual form that is right all the same; `detail` goes to the answer key.
+
+    `fault` is for players that decide by themselves what goes wrong: a judge that errs at a rate of its own, a fault
+    that was drawn and does not fit the case (None). It must be a kind of the role's table.
+    """
 
     text: str
     finish_reason: str = "stop"
     benign: str | None = None
     detail: Mapping[str, JSON] = field(default_factory=dict)
+    fault: str | None = AS_DRAWN
 
 
 def fence(code: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from records.types import JSON
 from served_model.rehearsal.asking import CHARS_PER_TOKEN, Ask
-from served_model.rehearsal.draft import CannotAnswer, Draft
+from served_model.rehearsal.draft import AS_DRAWN, CannotAnswer, Draft
 from served_model.rehearsal.faults import CANNOT_ANSWER, MAX_TOKENS, decidable_by, draw_fault
 from served_model.rehearsal.role import Asked, Settings
 from served_model.rehearsal.roles import ROLES
@@ -39,6 +39,7 @@ def play_fault(ask: Ask, settings: Settings, fault: str | None) -> Played:
         draft = ROLES[prompt].play(Asked(ask.tags, ask.messages, settings), rng, fault)
     except CannotAnswer as error:
         draft, fault = Draft(error.text), CANNOT_ANSWER
+    fault = fault if draft.fault == AS_DRAWN else draft.fault
     text, finish_reason = draft.text, draft.finish_reason
     limit = ask.max_tokens * CHARS_PER_TOKEN
     if len(text) > limit:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from served_model.rehearsal import code_roles, math_roles
+from served_model.rehearsal import code_roles, factuality_roles, math_roles
 from served_model.rehearsal.role import Role
 
-ROLES: Mapping[str, Role] = {role.prompt: role for role in (*code_roles.ROLES, *math_roles.ROLES)}
+ROLES: Mapping[str, Role] = {
+    role.prompt: role for role in (*code_roles.ROLES, *math_roles.ROLES, *factuality_roles.ROLES)
+}
 FALLBACK = code_roles.SOLUTION
 
 

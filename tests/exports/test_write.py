@@ -25,7 +25,7 @@ from exports.write import ExportError, write_exports
 from tests.exports.stored_rows import FAIL, UNJUDGED, Answer, row, seed, write_shards
 
 FACTS = CardFacts("nightly", "0123456789ab", "small-model")
-NAMES = tuple(EXPORTS)
+NAMES = ("sft", "preference", "rlvr")
 CARD_TEXT = "---\npretty_name: old\ntags:\n- provender\n---\n"
 
 
