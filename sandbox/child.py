@@ -1,9 +1,10 @@
 """A child of the agent before it runs anything foreign: it gives up every right, then becomes the program."""
 
 # Plain system calls, because pathlib would be loaded into the process of every program:
-# ruff: noqa: PTH102, PTH103, PTH120, PTH123
+# ruff: noqa: PTH102, PTH103, PTH108, PTH120, PTH123
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import math
 import os
@@ -16,6 +17,7 @@ from sandbox.wire import read_frame
 
 CHANNEL = 3  # the one descriptor beside the standard streams, in test modes only
 _PROGRESS = 4
+_RESERVE = 1 << 40  # addresses for runtimes that reserve what they may never use
 _SPARE = 100  # descriptors are moved up here before they get their final numbers
 # by whether a control group counts memory; built once, before any fork
 _FILTERS = {grouped: seccomp.Filter(seccomp.program_filter(os.uname().machine, grouped)) for grouped in (True, False)}
@@ -59,7 +61,9 @@ def main(header: dict[str, Any], place: Place) -> NoReturn:
     _make_work(header, place.work, source, dict(zip(frame["files"], blobs[3:], strict=True)))
     os.write(_PROGRESS, b"r")
     if header["argv"]:
-        _become(header["argv"])
+        for name in header.get("hide", ()):
+            _remove(name)
+        _become(header["argv"], {**os.environ, **header.get("env", {})})
     program.main(program.Job(header["mode"], source, bytes(extra), header["filename"], CHANNEL, _PROGRESS))
 
 
@@ -102,10 +106,11 @@ def confine(header: dict[str, Any], place: Place) -> None:
 
 def _limits(header: dict[str, Any], place: Place) -> dict[int, int]:
     memory = int(header["memory_bytes"])
+    reserve = _RESERVE if header.get("reserves") else 0
     return {
         resource.RLIMIT_CPU: math.ceil(header["cpu_s"]) + 1,  # behind the agent's own clock
         # a group counts what is really used; without one, only reserved addresses can be refused
-        resource.RLIMIT_AS: place.base_bytes + (4 * memory + (1 << 30) if place.grouped else memory),
+        resource.RLIMIT_AS: place.base_bytes + (4 * memory + (1 << 30) if place.grouped else memory) + reserve,
         resource.RLIMIT_NPROC: header["pids"] + (1 if place.uid else 3),
         resource.RLIMIT_NOFILE: header["open_files"],
         resource.RLIMIT_FSIZE: header["file_bytes"],
@@ -129,12 +134,17 @@ def _make_work(header: dict[str, Any], work: str, source: bytes, files: dict[str
             file.write(data)
 
 
-def _become(argv: list[str]) -> NoReturn:
+def _remove(name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name)
+
+
+def _become(argv: list[str], environment: dict[str, str]) -> NoReturn:
     """Start another program image; that it could not be found is said on the progress pipe, which it closes."""
     os.write(_PROGRESS, b".")
     os.set_inheritable(_PROGRESS, False)
     try:
-        os.execvpe(argv[0], argv, dict(os.environ))
+        os.execvpe(argv[0], argv, environment)
     except OSError as error:
         os.write(_PROGRESS, f"x{error.strerror}".encode())
         os._exit(127)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import stat
 from typing import NoReturn
@@ -24,7 +25,7 @@ _ETC = {
     "hosts": "127.0.0.1 localhost\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
-_HOST_ETC = ("ld.so.cache", "alternatives", "ld.so.conf", "ld.so.conf.d")  # what dynamic programs need; no secrets
+_HOST_ETC = re.compile(r"ld\.so\..*|alternatives|java-\d+-openjdk|php")  # what programs need; no secrets
 ROOT_SIZE = "size=1m,nr_inodes=512,mode=0755"
 
 
@@ -124,7 +125,9 @@ def _open_counters(directories: list[str]) -> dict[str, int]:
 def _open_sources(read_only: tuple[str, ...]) -> dict[str, int]:
     """Handles of what will be visible, taken while the caller's own ids still open its private directories."""
     wanted = ["/usr", *(f"/{name}" for name in _TOP_DIRS), *read_only]
-    wanted += [f"/dev/{name}" for name in _DEVICES] + [f"/etc/{name}" for name in _HOST_ETC]
+    wanted += [f"/dev/{name}" for name in _DEVICES] + [
+        f"/etc/{name}" for name in sorted(os.listdir("/etc")) if _HOST_ETC.fullmatch(name)
+    ]
     handles = {}
     for path in wanted:
         with contextlib.suppress(FileNotFoundError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import secrets
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 from typing import Any
 
 from sandbox.languages import LANGUAGES, Language
+from sandbox.languages.language import PRIVATE, Plan, Report, encoded
 from sandbox.types import Calls, Execution, FileRefused, Limits, Request, SandboxError, Status, Stdio, TestSource
 from sandbox.wire import pack
 
@@ -30,31 +32,69 @@ class Job:
     """A request, ready to be sent."""
 
     request: Request
+    language: Language
     frames: tuple[bytes, ...]  # for the agent, for the program's process, and, with test source, for the driver's
-    compile_frames: tuple[bytes, ...] = ()  # the same for the step before, where the language has one
+    compile_frames: tuple[tuple[bytes, ...], ...] = ()  # the same for each step before, where the language has some
+    report: Report | None = None  # reads what the tests' harness said; None: the agent's own driver tests, or nobody
 
 
 def make_job(request: Request) -> Job | Execution:
-    """The job, or the execution of a request that is refused. Raises SandboxError for a language we do not know."""
+    """The job, or the execution of a request that is refused. Raises SandboxError for what we do not know to run."""
     language = LANGUAGES.get(request.language)
     if language is None:
         raise SandboxError(f"no such language: {request.language!r} (there are: {', '.join(sorted(LANGUAGES))})")
     reason = _refusal(request, language)
     if reason:
         return Execution(Status.REJECTED, None, None, "", "", 0.0, 0.0, None, "none", None, reason)
+    return _embedded_job(request, language) if language.embedded else _planned_job(request, language)
+
+
+def _embedded_job(request: Request, language: Language) -> Job:
     names = sorted(request.files)
     contents = [request.files[name] for name in names]
-    program = pack({"files": names}, _encoded(request.source), _stdin(request), _calls(request), *contents)
-    header = _header(request, language)
-    frames = [pack({**header, "fresh": not language.compile}), program]
+    program = pack({"files": names}, encoded(request.source), _stdin(request), _calls(request), *contents)
+    frames = [pack(_header(request, language)), program]
     if isinstance(request.tests, TestSource):
-        frames.append(pack({}, _encoded(request.tests.source)))
-    if not language.compile:
-        return Job(request, tuple(frames))
+        frames.append(pack({}, encoded(request.tests.source)))
+    return Job(request, language, tuple(frames))
+
+
+def _planned_job(request: Request, language: Language) -> Job:
+    """The steps of a language that is compiled, or run by a program image of its own."""
+    plan = _plan(request, language)
+    files = {**request.files, **plan.files}
+    names = sorted(files)
+    made = [encoded(plan.source), b"", *(files[name] for name in names)]
+    reports = plan.report is not None or isinstance(request.tests, Calls)
+    header = {
+        **_header(request, language), "mode": "script", "filename": plan.filename, "env": dict(language.env),
+        "reserves": language.reserves, "report_bytes": _REPORT_BYTES if reports else 0,
+    }  # fmt: skip
     disk = min(request.limits.disk_bytes, request.limits.memory_bytes)  # what it leaves is there during the run
     limits = {**_limits(COMPILE_LIMITS), "disk_bytes": disk, "inodes": request.limits.inodes}
-    compiling = {**header, **limits, "mode": "script", "report_bytes": 0, "argv": list(language.compile)}
-    return Job(request, tuple(frames), (pack(compiling), program))
+    steps = []
+    for number, argv in enumerate((*plan.compile, plan.run)):
+        last = number == len(plan.compile)
+        step = {**header, "argv": list(argv), "fresh": number == 0}
+        step.update({"hide": plan.hide} if last else {**limits, "report_bytes": 0})
+        stdin = (_stdin(request) if plan.stdin is None else plan.stdin) if last else plan.compile_stdin
+        program = (
+            pack({"files": names}, made[0], stdin, *made[1:]) if number == 0 else pack({"files": []}, b"", stdin, b"")
+        )
+        steps.append((pack(step), program))
+    return Job(request, language, steps[-1], tuple(steps[:-1]), plan.report)
+
+
+def _plan(request: Request, language: Language) -> Plan:
+    """Raises SandboxError where the language has no such tests."""
+    planner = {TestSource: language.tests, Calls: language.calls}.get(type(request.tests), language.plain)
+    if planner is not None:
+        return planner(request, secrets.token_hex(16))
+    if isinstance(request.tests, TestSource | Calls):
+        what = "calls from outside" if isinstance(request.tests, Calls) else "tests"
+        raise SandboxError(f"no {what} in {language.name}")
+    compiling = (language.compile,) if language.compile else ()
+    return Plan(request.source, language.filename, language.run, compiling)
 
 
 def session_frames(request: Request) -> tuple[bytes, ...]:
@@ -73,7 +113,7 @@ def session_frames(request: Request) -> tuple[bytes, ...]:
 
 def cell_frames(cell: str, limits: Limits, wall_s: float) -> tuple[bytes, ...]:
     """The frames for one cell."""
-    return pack({"do": "cell", "cpu_s": limits.cpu_s, "wall_s": wall_s}), pack({}, _encoded(cell))
+    return pack({"do": "cell", "cpu_s": limits.cpu_s, "wall_s": wall_s}), pack({}, encoded(cell))
 
 
 def file_frames(name: str, data: bytes | None) -> tuple[bytes, ...]:
@@ -103,12 +143,8 @@ def _header(request: Request, language: Language) -> dict[str, Any]:
     }
 
 
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
 def _stdin(request: Request) -> bytes:
-    return _encoded(request.tests.stdin) if isinstance(request.tests, Stdio) else request.stdin
+    return encoded(request.tests.stdin) if isinstance(request.tests, Stdio) else request.stdin
 
 
 def _calls(request: Request) -> bytes:
@@ -129,7 +165,7 @@ def _refusal(request: Request, language: Language) -> str:
     bad += [name for name in request.files for parent in PurePosixPath(name).parents if str(parent) in request.files]
     if bad:
         return f"not the name of a file beside the program: {bad[0]!r}"
-    sizes = [len(_encoded(request.source)), *map(len, request.files.values())]
+    sizes = [len(encoded(request.source)), *map(len, request.files.values())]
     needed = sum(size // _PAGE * _PAGE + _PAGE for size in sizes)
     if needed > min(limits.disk_bytes, limits.memory_bytes, _MAX_FRAME) or max(sizes) > limits.file_bytes:
         return "the program and its files do not fit the limits"
@@ -145,4 +181,5 @@ def _is_plain(name: str, taken: str) -> bool:
     except UnicodeEncodeError:
         return False
     inside = bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    inside = inside and path.parts[0] != PRIVATE
     return short and inside and str(path) == name != taken

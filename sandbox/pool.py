@@ -114,7 +114,7 @@ class SlotPool:
                 raise SandboxUnavailable("closed" if self._closed else f"the sandbox kept failing; last: {error}")
             try:
                 reply = await (self._on_free_slot(job) if index is None else self._on_slot(index, job))
-                execution = judge(job.request, reply, self._backend.name)
+                execution = judge(job, reply, self._backend.name)
             except SlotFailed as failure:
                 error = failure
             else:
@@ -194,8 +194,8 @@ class SlotPool:
 
 async def _execute(slot: Slot, job: Job) -> Reply:
     """Compile, where the language does, and run; the reply of the step that ended it."""
-    if job.compile_frames:
-        reply = await slot.execute(job.compile_frames, COMPILE_LIMITS.wall_limit_s + _BACKSTOP_S)
+    for frames in job.compile_frames:
+        reply = await slot.execute(frames, COMPILE_LIMITS.wall_limit_s + _BACKSTOP_S)
         if reply.header["program"] != 0 or reply.header["verdict"] is not None or reply.header["broken"]:
             return replace(reply, compiling=True)
     return await slot.execute(job.frames, job.request.limits.wall_limit_s + _BACKSTOP_S)

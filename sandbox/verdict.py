@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import signal as signals
 from dataclasses import dataclass
 
 from sandbox.backend import Reply, SlotFailed
-from sandbox.jobs import COMPILE_LIMITS
+from sandbox.jobs import COMPILE_LIMITS, Job
 from sandbox.reports import calls_report, stdio_report
 from sandbox.source_reports import source_report
 from sandbox.types import Calls, Execution, Limits, Request, Status, Stdio, TestReport, TestSource, ToolchainMissing
 
 _MEMORY_TEXTS = ("MemoryError", "OSError: [Errno 12]", "std::bad_alloc", "  what():  std::bad_alloc")
+_RUNTIMES_OUT_OF_MEMORY = re.compile(  # of the JVM, Go, Node, PHP, Rust
+    r"^(?:Exception in thread .*|Caused by: )?java\.lang\.OutOfMemoryError|^fatal error: runtime: .*out of memory"
+    r"|^FATAL ERROR: .*heap out of memory|^PHP Fatal error:  Allowed memory size"
+    r"|^memory allocation of \d+ bytes failed",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +31,18 @@ class _End:
     running: bool  # it was ended by us, after its tests were done
 
 
-def judge(request: Request, reply: Reply, backend: str) -> Execution:
+def judge(job: Job, reply: Reply, backend: str) -> Execution:
     """The execution as the caller sees it.
 
     Raises SlotFailed where the reply makes no sense, ToolchainMissing where what runs the program could not be started.
     """
-    header = reply.header
+    header, request = reply.header, job.request
     _, failed, reason = header["progress"].partition("x")
     if failed:
         raise ToolchainMissing(f"{request.language}: {reason}")
-    tests = _tests(request, reply)
-    end = _end(request, reply)
+    _require_libraries(job, reply)
+    tests = _tests(job, reply)
+    end = _end(job, reply)
     status, detail = _status(request, reply, end)
     code = end.code
     if isinstance(request.tests, TestSource) and status is Status.OK and not (tests and tests.passed):
@@ -50,19 +58,31 @@ def judge(request: Request, reply: Reply, backend: str) -> Execution:
         peak_bytes=header["peak_bytes"],
         backend=backend,
         tests=tests,
-        detail=_tests_detail(request, tests, end) or detail if status in (Status.OK, Status.NONZERO) else detail,
+        detail=_tests_detail(job, tests, end) or detail if status in (Status.OK, Status.NONZERO) else detail,
     )
+
+
+def _require_libraries(job: Job, reply: Reply) -> None:
+    """Raises ToolchainMissing where the compiler lacked a library that belongs to the language here."""
+    if reply.compiling and reply.header["verdict"] is None:
+        said = (reply.stderr + reply.stdout).decode("utf-8", "replace")
+        for pattern in job.language.missing:
+            if found := re.search(pattern, said, re.MULTILINE):
+                raise ToolchainMissing(f"{job.language.name}: {found.group().strip()}")
 
 
 def _loaded(reply: Reply) -> bool:
     return "." in reply.header["progress"]
 
 
-def _tests(request: Request, reply: Reply) -> TestReport | None:
+def _tests(job: Job, reply: Reply) -> TestReport | None:
     """What is known of the tests; None where there are none, or the program could not be loaded."""
+    request = job.request
     well = reply.header["verdict"] is None
     if request.tests is None or reply.compiling or not _loaded(reply):
         return None
+    if job.report is not None:
+        return job.report(reply.report, reply.stdout, well and reply.header["program"] == 0)
     if isinstance(request.tests, Stdio):
         return stdio_report(request.tests, reply.stdout, well and reply.header["program"] == 0)
     if isinstance(request.tests, Calls):
@@ -70,13 +90,13 @@ def _tests(request: Request, reply: Reply) -> TestReport | None:
     return source_report(reply.report, ended=well and reply.header["driver"] == 0)
 
 
-def _end(request: Request, reply: Reply) -> _End:
+def _end(job: Job, reply: Reply) -> _End:
     status = reply.header["program"]
     if status is None:
         raise SlotFailed("the agent lost the program")
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
     signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-    driven = isinstance(request.tests, TestSource) and reply.header["verdict"] is None
+    driven = isinstance(job.request.tests, TestSource) and job.language.embedded and reply.header["verdict"] is None
     if driven and not _lost(reply) and (reply.header["driver"] == 0 or signal == signals.SIGKILL):
         return _End(0, None, running=True)
     return _End(code, signal, running=False)
@@ -104,6 +124,8 @@ def _own_end(request: Request, reply: Reply, end: _End) -> tuple[Status, str]:
         return Status.TIMEOUT_CPU, limit_text("timeout_cpu", request.limits)
     if not _loaded(reply):
         return Status.COMPILE_ERROR, "the compiler itself was ended by the program"
+    if end.signal == signals.SIGABRT and _ran_out_of_memory(reply.stderr):
+        return Status.MEMORY, "no more memory was to be had"
     if end.signal is not None:
         return Status.SIGNAL, f"ended by signal {end.signal}"
     if end.code == 0:
@@ -115,6 +137,8 @@ def _own_end(request: Request, reply: Reply, end: _End) -> tuple[Status, str]:
 
 def _ran_out_of_memory(stderr: bytes) -> bool:
     lines = stderr.rstrip().splitlines()
+    if _RUNTIMES_OUT_OF_MEMORY.search(stderr.decode("utf-8", "replace")):
+        return True
     return bool(lines) and lines[-1].decode("utf-8", "replace").startswith(_MEMORY_TEXTS)
 
 
@@ -128,13 +152,15 @@ def limit_text(verdict: str, limits: Limits) -> str:
     }[verdict]
 
 
-def _tests_detail(request: Request, tests: TestReport | None, end: _End) -> str:
+def _tests_detail(job: Job, tests: TestReport | None, end: _End) -> str:
     """The first reason why the tests did not pass."""
+    request = job.request
     if request.tests is None or (tests and tests.passed):
         return ""
     failed = [f"{case.name}: {case.detail}" for case in tests.cases if not case.passed] if tests else []
     if (
         not isinstance(request.tests, Stdio)
+        and (job.language.embedded or not failed)
         and not end.running
         and end.code is not None
         and not (tests and tests.complete)
