@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUT ?= out/demo
 WORKERS ?= auto
 
-.PHONY: demo test test-heavy lint format setup clean
+.PHONY: demo toolchains test test-heavy lint format setup clean
 
 demo: setup ## the main job on the rehearsal model; no GPU, key or container engine needed
 	$(BIN)/provender rehearse --out $(OUT)
@@ -16,6 +16,9 @@ test: setup ## the tests, without the heavy ones
 
 test-heavy: setup ## kill and resume, whole runs, slow suites
 	$(BIN)/python -m pytest -m heavy -q
+
+toolchains: ## compilers and interpreters of the sandbox's languages; changes nothing without root and apt-get
+	scripts/toolchains
 
 lint: setup ## style, types, import layers
 	$(BIN)/ruff check .

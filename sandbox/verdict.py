@@ -63,8 +63,11 @@ def judge(job: Job, reply: Reply, backend: str) -> Execution:
 
 
 def _require_libraries(job: Job, reply: Reply) -> None:
-    """Raises ToolchainMissing where the compiler lacked a library that belongs to the language here."""
-    if reply.compiling and reply.header["verdict"] is None:
+    """Raises ToolchainMissing where a step failed for want of a library.
+
+    A program can print as much itself; what it gains is that nothing is known about it.
+    """
+    if reply.header["program"] != 0 and reply.header["verdict"] is None:
         said = (reply.stderr + reply.stdout).decode("utf-8", "replace")
         for pattern in job.language.missing:
             if found := re.search(pattern, said, re.MULTILINE):

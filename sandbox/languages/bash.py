@@ -8,7 +8,7 @@ from sandbox.types import Request, Status, Stdio, TestSource
 
 # A bare `[ ... ]` that does not hold is a failed assertion of the tests, though the shell itself would go on.
 _BEFORE = """__pv_bare() {{
-    [[ ${{BASH_SOURCE[1]}} == /dev/fd/4 && $1 =~ ^(\\[|\\[\\[|test)[[:space:]] ]]; then
+    if [[ ${{BASH_SOURCE[1]}} == /dev/fd/4 && $1 =~ ^(\\[|\\[\\[|test)[[:space:]] ]]; then
         builtin printf '%s fail line-%s %s\\n' {seal} "$2" "$1" >&5
     fi
     builtin return 0

@@ -51,22 +51,24 @@ def sealed(tests: str, names: dict[str, str], seal: str) -> Sealed:
 
 
 def test_stdin(seal: str, filename: str, names: dict[str, str], **told: str) -> bytes:
-    """What the harness is told, and the program is not: the `tests`, or the `testsFile` where they lie."""
+    """What the harness is told, and the program is not: the `tests`, the `testsFile` where they lie, or `whole`."""
     whole = {"seal": seal, "name": filename, "sites": len(names), "module": filename.endswith(".mjs"), **told}
     return json.dumps(whole).encode()
 
 
 def tests(request: Request, seal: str) -> Plan:
-    """The program, and after it its tests, in one process and one global scope."""
+    """The program, and after it its tests, in one process and one global scope; or both as one module."""
     assert isinstance(request.tests, TestSource)
-    filename = _filename(request.source)
+    filename = _filename(f"{request.source}\n{request.tests.source}")
     source, names = numbered(request.tests.source)
+    whole = filename.endswith(".mjs")  # the names of a module are only to be seen in its own file
+    told = {"whole": "yes"} if whole else {"tests": source}
     return Plan(
-        request.source,
+        f"{request.source}\n{source}" if whole else request.source,
         filename,
         (*NODE, f"{PRIVATE}/tests.js"),
         files={f"{PRIVATE}/tests.js": encoded(harness("tests.js"))},
-        stdin=test_stdin(seal, filename, names, tests=source),
+        stdin=test_stdin(seal, filename, names, **told),
         report=sealed(request.tests.source, names, seal),
     )
 
@@ -102,6 +104,7 @@ JAVASCRIPT = Language(
     tests=tests,
     calls=calls,
     reserves=True,
+    missing=(r"Error: Cannot find module '(?![./])[^'\n]+'", r"Cannot find package '[^'\n]+'"),
     packages=("nodejs",),
     self_test=(
         Proof(Request("javascript", "console.log([1, 2].map((x) => x * 2).join())"), Status.OK),

@@ -63,7 +63,7 @@ class Language:
     tests: Planner | None = None
     calls: Planner | None = None
     env: Mapping[str, str] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()  # patterns of compiler messages that mean: a library of ours is not installed
+    missing: tuple[str, ...] = ()  # patterns of messages that mean: a library is not installed
     reserves: bool = False  # the runtime reserves far more addresses than it uses
     sessions: bool = False
     packages: tuple[str, ...] = ()  # Debian packages of its toolchain and libraries, for an image and for this machine

@@ -47,32 +47,18 @@ def tests(request: Request, seal: str, compiler: tuple[str, ...], filename: str)
     suffix = filename.rpartition(".")[2]
     unit, seal_file = f"{PRIVATE}/tests.{suffix}", f"{PRIVATE}/seal.c"
     text = _TESTS.format(filename=filename, undefined=undefined, tests=request.tests.source)
-    wraps = ("-Wl,--wrap=main,--wrap=__assert_fail",)
+    header = f"{PRIVATE}/assert.h"
     language = ("-x", "c++" if suffix == "cpp" else "c")
+    sources = (*language, unit, "-x", "c", "-std=gnu17", seal_file, "-x", "none")
     libraries = _libraries(request.source + text)
-    command = (
-        *compiler,
-        "-o",
-        "program",
-        *language,
-        unit,
-        "-x",
-        "c",
-        "-std=gnu17",
-        seal_file,
-        "-x",
-        "none",
-        *wraps,
-        *libraries,
-    )
     return Plan(
         request.source,
         filename,
         ("./program",),
-        (command,),
-        {unit: encoded(text), seal_file: encoded(harness("seal.c"))},
+        ((*compiler, f"-I{PRIVATE}", "-o", "program", *sources, "-Wl,--wrap=main", *libraries),),
+        {unit: encoded(text), seal_file: encoded(harness("seal.c")), header: encoded(harness("assert.h"))},
         stdin=seal.encode(),
-        hide=(filename, unit, seal_file),
+        hide=(filename, unit, seal_file, header),
         report=Sealed(seal, {"main": "main of the tests"}),
     )
 

@@ -20,6 +20,8 @@ _RUNNER = (
     "-Z", "crate-attr=test_runner(crate::provender_seal::run)",
 )  # fmt: skip
 _TEST = re.compile(r"#\s*\[\s*test\s*\](?P<attributes>(?:\s*#\s*\[[^\]]*\])*)\s*(?:pub\s+)?fn\s+(?P<name>\w+)")
+_INNER = re.compile(r"\A(?:\s*(?:#!\[[^\]]*\]|//[^\n]*))+")
+_MODULE_START = re.compile(r"\bmod\s+\w+\s*\{")
 
 
 def plain(request: Request, seal: str) -> Plan:
@@ -34,7 +36,9 @@ def tests(request: Request, seal: str) -> Plan:
     assert isinstance(request.tests, TestSource)
     code = blanked_rust(request.tests.source)
     names = [found.group("name") for found in _TEST.finditer(code) if "ignore" not in found.group("attributes")]
-    whole = f"{request.source}\n{request.tests.source}\n{harness('seal.rs')}"
+    # The tests stand first, where no macro of the program shadows what they assert with.
+    opening, program = _opening(request.source)
+    whole = f"{opening}\n{_with_own_macros(request.tests.source)}\n{program}\n{harness('seal.rs')}"
     return Plan(
         whole,
         "solution.rs",
@@ -44,6 +48,21 @@ def tests(request: Request, seal: str) -> Plan:
         hide=("solution.rs",),
         report=Sealed(seal, {name: name for name in names}, frozenset(names)),
     )
+
+
+def _opening(source: str) -> tuple[str, str]:
+    """The attributes of the whole file, which must come first, and the rest."""
+    end = _INNER.match(source)
+    return (end.group(), source[end.end() :]) if end else ("", source)
+
+
+def _with_own_macros(tests: str) -> str:
+    """The library's macros by name in each module of the tests: a name beats what `use super::*` brings along."""
+    code, out, end = blanked_rust(tests), [], 0
+    for found in _MODULE_START.finditer(code):
+        out += [tests[end : found.end()], " use ::std::{assert, assert_eq, assert_ne, panic, unreachable};"]
+        end = found.end()
+    return "".join([*out, tests[end:]])
 
 
 _DOUBLE = "fn double(x: i32) -> i32 {\n    2 * x\n}\n"
@@ -80,7 +99,7 @@ RUST = Language(
         "librust-aho-corasick-dev",
         "librust-memchr-dev",
         "librust-md5-dev",
-    ),  # fmt: skip
+    ),
     self_test=(
         Proof(Request("rust", _ECHO, tests=Stdio("41\n", "42\n")), Status.OK, passed=True),
         Proof(Request("rust", "fn main() { missing() }"), Status.COMPILE_ERROR),

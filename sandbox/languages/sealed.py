@@ -52,6 +52,8 @@ class Sealed:
         cases += [Case(self._label(name), True) for name in sorted(passed - failed.keys())]
         unreached = [name for name in self.names if name in self.required and name not in passed | failed.keys()]
         cases += [Case(self._label(name), False, "never reached") for name in unreached]
+        if not cases and not unreached and count is not None and not self.must_assert:
+            cases.append(Case(WHOLE, True, "the end of the tests was reached"))
         if count == 0 and self.must_assert:
             cases.append(Case(WHOLE, False, "the tests asserted nothing"))
         proved = ended and count is not None and (count > 0 or not self.must_assert)

@@ -46,7 +46,7 @@ def tests(request: Request, seal: str) -> Plan:
     files = {**_files(), f"{PRIVATE}/tests.js": encoded(harness("tests.js"))}
     if not whole:
         files["tests.ts"] = encoded(source)
-    told = {"tests": ""} if whole else {"testsFile": _made("tests.js")}
+    told = {"whole": "yes"} if whole else {"testsFile": _made("tests.js")}
     return Plan(
         program,
         "solution.ts",
@@ -82,6 +82,7 @@ TYPESCRIPT = Language(
     tests=tests,
     calls=calls,
     reserves=True,
+    missing=javascript.JAVASCRIPT.missing,
     packages=("nodejs", "node-typescript"),
     self_test=(
         Proof(Request("typescript", "const x: number = 2\nconsole.log(x * 2)"), Status.OK),

@@ -106,26 +106,26 @@ openSync('/dev/null', 'r');
   });
 
   function runTests() {
+    if (given.whole) {
+      finished = true;
+      return;
+    }
     const body = compileFunction(tests, ['console', 'require'], { filename: 'tests.js' });
-    const result = reapply(body, globalThis, [own, requireForTests]);
+    reapply(body, globalThis, [own, requireForTests]);
     finished = true;
-    return result;
   }
 
   process.argv = [process.argv[0], path.resolve(name)];
+  if (given.whole) Object.defineProperty(globalThis, 'console', { value: own }); // the tests stand in the program's file
   if (given.module) {
-    Object.defineProperty(globalThis, 'require', { value: requireForTests });
-    import(path.resolve(name)).then((exported) => {
-      for (const key of Object.keys(exported)) if (key !== 'default') globalThis[key] = exported[key];
-      runTests();
-    });
+    import(path.resolve(name)).then(() => { finished = true; });
     return;
   }
   const module = new Module(path.resolve(name), null);
   module.filename = path.resolve(name);
   module.paths = [];
   Object.assign(globalThis, {
-    require: plainRequire, module, exports: module.exports,
+    require: given.whole ? requireForTests : plainRequire, module, exports: module.exports,
     __filename: module.filename, __dirname: path.dirname(module.filename),
   });
   new Script(program === undefined ? readFileSync(name, 'utf8') : program, { filename: name }).runInThisContext();
