@@ -347,7 +347,8 @@ async def test_real_programs_and_their_buggy_twins(resources: Resources, shared_
 
     async def reason_of(row: dict[str, str], field: str, wanted: Outcome) -> tuple[str, bool]:
         program = row["prompt"] + row[field] + row["test"]
-        fields = {"id": row["task_id"], "language": "python", "program": program, "time_limit_s": 1.5}
+        fields: dict[str, object] = {"id": row["task_id"], "language": "python", "program": program}
+        fields["limits"] = {"cpu_s": 1.5, "wall_s": 120}
         verdict = await prove_row(Row.model_validate(fields), resources)
         return verdict.reason, verdict.outcome is wanted
 
