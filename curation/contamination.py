@@ -32,6 +32,7 @@ class Item:
     benchmark: str
     id: str
     words: tuple[str, ...]
+    text: str = ""  # as it stands in the file, for an embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,16 @@ def read_benchmarks(paths: Sequence[Path], field: str | None = None) -> list[Ite
         names[path.stem] += 1
         name = path.stem if names[path.stem] == 1 else f"{path.stem}-{names[path.stem]}"
         rows = read_rows(dataset_files(path), field)
-        own = [Item(name, row.id, tuple(words("\n".join(row.prompts) or row.text))) for row in rows]
+        own = [_item(name, row) for row in rows]
         if not own:
             raise CurationError(path, None, "holds no benchmark item")
         items += own
     return items
+
+
+def _item(benchmark: str, row: DatasetRow) -> Item:
+    text = row.asked
+    return Item(benchmark, row.id, tuple(words(text)), text)
 
 
 def _ngrams(split: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -1,8 +1,9 @@
 """Curates any dataset: drops what repeats itself, what holds benchmark items, and duplicates, and says why.
 
-The order is repetition, contamination, exact duplicates, near duplicates. Rows are judged one by one before they are
-compared, so that the row that stands for its duplicates is never dropped by a later step. Three passes read the
-dataset; between them a row is 17 keys of 8 bytes, never its text.
+The order is repetition, contamination, paraphrased contamination, exact, near and semantic duplicates; the two that
+need an embedder are taken only where there is one. Rows are judged one by one before they are compared, so that the row
+that stands for its duplicates is never dropped by a later step. Three passes read the dataset; between them a row is 17
+keys of 8 bytes (and where an embedder is used its vector, of which the file keeps a copy), never its text.
 """
 
 from __future__ import annotations
@@ -17,20 +18,28 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.contamination import BenchmarkReport, Contamination, read_benchmarks
+from curation import paraphrases, semantic_duplicates
+from curation.contamination import BenchmarkReport, Contamination, Item, read_benchmarks
 from curation.dataset_rows import Chunk, DatasetRow, dataset_files, dataset_schema, read_chunks, read_rows
 from curation.errors import CurationError
+from curation.meanings import Meanings
 from curation.near_duplicates import NearDuplicates
+from curation.paraphrases import PARAPHRASE, Paraphrase, ParaphraseRule, Paraphrases
 from curation.row_hash import row_hash
 from curation.selection import content_hash
+from curation.semantic_duplicates import SemanticRule
 from records.accounts import Accounts
 from records.schema import DROPS, drop_row
 from records.tables import ROWS_PER_GROUP, atomic_file, write_text
 from records.types import JSON, Drop, canonical_json
+from served_model.embedder import Embedder
 from verifiers.repetition import find_repetition
 
 REPETITION, CONTAMINATION, EXACT, NEAR = "repetition", "contamination", "exact_duplicates", "near_duplicates"
-STEPS = (REPETITION, CONTAMINATION, EXACT, NEAR)
+PARAPHRASED, SEMANTIC = "paraphrases", "semantic_duplicates"
+STEPS = (REPETITION, CONTAMINATION, PARAPHRASED, EXACT, NEAR, SEMANTIC)
+BY_MEANING = (PARAPHRASED, SEMANTIC)
+REASONS = {EXACT: "exact_duplicate", NEAR: "near_duplicate", SEMANTIC: "semantic_duplicate"}
 REPORT = "curate.json"
 
 
@@ -41,6 +50,16 @@ class CurateOptions:
     field: str | None = None  # the one text column of the dataset; None: guessed, see dataset_rows
     benchmark_field: str | None = None
     steps: tuple[str, ...] = STEPS
+    embedder: Embedder | None = None  # without one the steps that compare meanings are left out
+    semantic: SemanticRule = semantic_duplicates.DEFAULT
+    paraphrase: ParaphraseRule = paraphrases.DEFAULT
+    quality: str | None = None  # column or path of a number; more is better, 1 where a row has none
+    difficulty: str | None = None
+
+    @property
+    def taken(self) -> list[str]:
+        """The steps that are taken, in their order."""
+        return [step for step in STEPS if step in self.steps and (self.embedder or step not in BY_MEANING)]
 
 
 @dataclass(frozen=True)
@@ -81,10 +100,12 @@ def curate(
         raise CurationError(out, None, "is the dataset's own folder; name another for what is kept")
     if unknown := sorted(set(options.steps) - set(STEPS)):
         raise CurationError(dataset, None, f"unknown step {unknown[0]!r}; there are {', '.join(STEPS)}")
+    if options.steps != STEPS and (left := sorted(set(options.steps) - set(options.taken))):
+        raise CurationError(dataset, None, f"the step {left[0]} needs an embedder; name one with --embedder")
     schema = dataset_schema(files)
-    contamination = Contamination(read_benchmarks(benchmarks, options.benchmark_field))
+    items = read_benchmarks(benchmarks, options.benchmark_field)
     kept = out / ("kept.jsonl" if schema is None else "kept.parquet")
-    work = _Curation(files, options, contamination)
+    work = _Curation(files, options, items)
     with _drops_file(out / "drops.parquet") as drops:
         work.judge(drops)
         work.compare()
@@ -93,7 +114,7 @@ def curate(
         with atomic_file(kept) as partial:
             _write_kept(partial, schema, work.keep(drops))
     work.accounts.check()
-    result = CurateResult(kept, out / "drops.parquet", work.accounts, tuple(contamination.report()))
+    result = CurateResult(kept, out / "drops.parquet", work.accounts, tuple(work.benchmark_reports()))
     report = {"steps": work.accounts.to_list(), "benchmarks": [line.to_json() for line in result.benchmarks]}
     write_text(out / REPORT, canonical_json(report) + "\n")
     return result
@@ -119,13 +140,18 @@ class _Drops:
 class _Curation:
     """The state between the passes over the rows: who is still in, and the keys of those."""
 
-    def __init__(self, files: list[Path], options: CurateOptions, contamination: Contamination) -> None:
+    def __init__(self, files: list[Path], options: CurateOptions, items: Sequence[Item]) -> None:
         self.accounts = Accounts()
-        self._files, self._options, self._contamination = files, options, contamination
-        self._steps = [step for step in STEPS if step in options.steps]
-        self._judged = bytearray()  # 1 = the row passed the first two steps
+        self._files, self._options, self._steps = files, options, options.taken
+        self._contamination = Contamination(items)
+        self._paraphrases = None
+        if options.embedder and PARAPHRASED in self._steps and items:
+            vectors = options.embedder.embed([item.text for item in items])
+            self._paraphrases = Paraphrases(items, vectors, options.paraphrase)
+        self._judged = bytearray()  # 1 = the row passed the steps that look at it alone
         self._duplicates = NearDuplicates()
-        self._exact, self._near = array("q"), array("q")
+        self._meanings = Meanings(options.embedder, options.quality, options.difficulty)
+        self._standing: dict[str, array[int]] = {}  # step -> for each judged row, the row that stands for it
         self._names: dict[int, str] = {}  # of the rows that stand for others
 
     def judge(self, drops: _Drops) -> None:
@@ -133,17 +159,30 @@ class _Curation:
         for step in self._steps:
             self.accounts.stage("curate", step)
         for chunk in read_chunks(self._files, self._options.field):
-            passed = [row for row in chunk.rows if self._passes(row, drops)]
-            texts, content = [row.text for row in passed], [_content(row) for row in passed]
-            self._duplicates.add(texts, content, [row_hash(row) for row in passed])
+            passed = self._not_paraphrased([row for row in chunk.rows if self._passes(row, drops)], drops)
+            self._judged.extend(row in passed for row in map(id, chunk.rows))
+            own = list(passed.values())
+            texts, content = [row.text for row in own], [_content(row) for row in own]
+            self._duplicates.add(texts, content, [row_hash(row) for row in own])
+            if SEMANTIC in self._steps:
+                self._meanings.add(own)
 
     def compare(self) -> None:
         """Choose who stands for whom; a second pass finds the names of those who do."""
-        self._exact = self._duplicates.exact() if EXACT in self._steps else array("q", range(sum(self._judged)))
-        self._near = self._duplicates.near() if NEAR in self._steps else self._exact
-        standing = {other for index, other in enumerate(self._near) if other != index}
+        standing = array("q", range(sum(self._judged)))
+        for step in self._steps:
+            if step == EXACT:
+                standing = self._duplicates.exact()
+            elif step == NEAR:
+                standing = self._duplicates.near()
+            elif step == SEMANTIC:
+                standing = self._meanings.standing(standing, self._options.semantic)
+            else:
+                continue
+            self._standing[step] = standing
+        used = {other for index, other in enumerate(standing) if other != index}
         rows = (row for row, judged in zip(self._rows(), self._judged, strict=True) if judged)
-        self._names = {index: row.id for index, row in enumerate(rows) if index in standing} if standing else {}
+        self._names = {index: row.id for index, row in enumerate(rows) if index in used} if used else {}
 
     def keep(self, drops: _Drops) -> Iterator[tuple[Chunk, list[bool]]]:
         """Third pass: each chunk with what is kept of it; duplicates go to the drops."""
@@ -155,6 +194,10 @@ class _Curation:
                 index += self._judged[number]
                 number += 1
             yield chunk, mask
+
+    def benchmark_reports(self) -> list[BenchmarkReport]:
+        """What was found of each benchmark, word for word and in other words."""
+        return self._contamination.report() + (self._paraphrases.report() if self._paraphrases else [])
 
     def _rows(self) -> Iterator[DatasetRow]:
         return read_rows(self._files, self._options.field)
@@ -170,21 +213,36 @@ class _Curation:
             self._count(CONTAMINATION, drop)
         if drop is not None:
             drops.add(drop)
-        self._judged.append(drop is None)
         return drop is None
 
+    def _not_paraphrased(self, rows: list[DatasetRow], drops: _Drops) -> dict[int, DatasetRow]:
+        """Those of the rows, by identity, that are no benchmark item in other words."""
+        if PARAPHRASED not in self._steps:
+            return {id(row): row for row in rows}
+        found: list[Paraphrase | None] = [None] * len(rows)
+        if self._paraphrases and self._options.embedder and rows:
+            found = list(map(self._paraphrases.find, self._options.embedder.embed([row.asked for row in rows])))
+        left = {}
+        for row, match in zip(rows, found, strict=True):
+            drop = _drop(row, PARAPHRASED, PARAPHRASE, match.evidence()) if match else None
+            self._count(PARAPHRASED, drop)
+            if drop:
+                drops.add(drop)
+            else:
+                left[id(row)] = row
+        return left
+
     def _stands(self, index: int, row: DatasetRow, drops: _Drops) -> bool:
-        drop = None
-        evidence = {"duplicate_of": self._names.get(self._near[index], "")}
-        if EXACT in self._steps:
-            drop = _drop(row, EXACT, "exact_duplicate", evidence) if self._exact[index] != index else None
-            self._count(EXACT, drop)
-        if NEAR in self._steps and drop is None:
-            drop = _drop(row, NEAR, "near_duplicate", evidence) if self._near[index] != index else None
-            self._count(NEAR, drop)
-        if drop is not None:
-            drops.add(drop)
-        return drop is None
+        for step, standing in self._standing.items():
+            drop = None
+            if standing[index] != index:
+                last = next(reversed(self._standing.values()))
+                drop = _drop(row, step, REASONS[step], {"duplicate_of": self._names.get(last[index], "")})
+            self._count(step, drop)
+            if drop is not None:
+                drops.add(drop)
+                return False
+        return True
 
     def _count(self, step: str, drop: Drop | None) -> None:
         count = self.accounts.stage("curate", step)

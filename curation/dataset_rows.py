@@ -62,6 +62,11 @@ class DatasetRow:
         return "\n".join(turn.content for turn in self.turns)
 
     @property
+    def asked(self) -> str:
+        """What it asks: its prompts, or all its text where it has none."""
+        return "\n".join(self.prompts) or self.text
+
+    @property
     def taught(self) -> tuple[str, ...]:
         """What a model would learn to write: assistant turns, or every text where there is no dialogue."""
         written = tuple(turn.content for turn in self.turns if turn.role in ("assistant", "gpt"))

@@ -158,9 +158,17 @@ def table(mix: Mix, available: Mapping[str, int], rows: Mapping[str, int]) -> li
 
 
 def group_of(values: Mapping[str, Any], by: str) -> str | None:
-    """The group of a row; None where it has none. A path leads into objects, also those stored as JSON text."""
+    """The group of a row; None where it has none."""
+    value = value_at(values, by)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value)
+
+
+def value_at(values: Mapping[str, Any], path: str) -> Any:
+    """What a path leads to, into objects, also those stored as JSON text; None where it leads nowhere."""
     value: Any = values
-    for name in by.split("."):
+    for name in path.split("."):
         if isinstance(value, str):
             try:
                 value = json.loads(value)
@@ -169,6 +177,4 @@ def group_of(values: Mapping[str, Any], by: str) -> str | None:
         if not isinstance(value, Mapping):
             return None
         value = value.get(name)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value)
+    return value

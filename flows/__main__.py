@@ -16,6 +16,7 @@ os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 import typer
 from typer.exceptions import TyperException
 
+from curation.rules import Rule
 from flows import terminal
 from flows.errors import ConfigError, UserError
 from flows.progress import reporting
@@ -140,23 +141,36 @@ def curate(
     steps: Annotated[str | None, typer.Option("--steps", help="Comma-separated steps; default: all of them.")] = None,
     field: Annotated[str | None, typer.Option("--field", help="Column that holds the text.")] = None,
     mix: Annotated[Path | None, typer.Option("--mix", help="TOML file with weights, caps and epochs.")] = None,
+    embedder: Annotated[
+        str | None, typer.Option(help="Base URL of an embeddings endpoint, or local; for semantic steps.")
+    ] = None,
+    embedder_name: Annotated[str | None, typer.Option(help="Model at that endpoint, or a local folder.")] = None,
+    embedder_key_env: Annotated[str | None, typer.Option(help="Environment variable with the API key.")] = None,
+    semantic_threshold: Annotated[float, typer.Option(min=-1, max=1, help="Cosine of semantic duplicates.")] = 0.9,
+    semantic_rule: Annotated[Rule, typer.Option(help="Compare with those kept (Deita) or seen (Llama 3).")] = Rule.KEPT,
+    paraphrase_threshold: Annotated[float, typer.Option(min=-1, max=1, help="Cosine of paraphrased items.")] = 0.65,
+    quality: Annotated[str | None, typer.Option(help="Column of a score: semantic duplicates keep the best.")] = None,
+    difficulty: Annotated[str | None, typer.Option(help="Column of a difficulty, multiplied with quality.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Drop repetition, contamination and duplicates from any dataset, each row with its reason; mix what is kept."""
     from curation.curate import STEPS, CurateOptions
-    from curation.curate import curate as curate_dataset
-    from curation.mix import read_mix
-    from curation.mix_dataset import mix_dataset
+    from curation.paraphrases import ParaphraseRule
+    from curation.semantic_duplicates import SemanticRule
+    from flows.curate_any import EmbedderChoice, curate_any
 
-    weights = read_mix(mix) if mix else None
-    chosen = tuple(name.strip() for name in steps.split(",")) if steps else STEPS
-    result = curate_dataset(dataset, out, benchmarks or (), CurateOptions(field=field, steps=chosen))
+    options = CurateOptions(
+        field=field,
+        steps=tuple(name.strip() for name in steps.split(",")) if steps else STEPS,
+        semantic=SemanticRule(semantic_threshold, semantic_rule),
+        paraphrase=ParaphraseRule(paraphrase_threshold),
+        quality=quality,
+        difficulty=difficulty,
+    )
+    chosen = EmbedderChoice(embedder, embedder_name, embedder_key_env) if embedder else None
+    curated = curate_any(dataset, out, benchmarks or (), options, (chosen, mix))
     if not quiet:
-        print(result.text().rstrip())
-    if weights is not None:
-        mixed = mix_dataset(result.kept, out, weights)
-        if not quiet:
-            print(f"\n{mixed.text()}\n{mixed.file}")
+        print(curated.text().rstrip())
 
 
 @app.command()

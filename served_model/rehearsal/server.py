@@ -11,6 +11,7 @@ from aiohttp import web
 
 from served_model.rehearsal.answer_key import AnswerKey, AnswerKeyError
 from served_model.rehearsal.asking import MODEL, Ask, BadRequest, count_tokens, read_ask
+from served_model.rehearsal.embeddings import BadInput, answer
 from served_model.rehearsal.faults import draw_wire_fault
 from served_model.rehearsal.player import Played, play
 from served_model.rehearsal.role import Settings
@@ -78,6 +79,13 @@ class RehearsalModel:
         self.answer_key.note_reply(key, ask, played)
         return web.Response(body=reply, content_type="application/json")
 
+    async def embeddings(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/embeddings."""
+        try:
+            return web.json_response(answer(await request.read(), MODEL))
+        except BadInput as error:
+            return _error(400, str(error))
+
     async def models(self, request: web.Request) -> web.Response:
         """GET /v1/models."""
         card = {"id": MODEL, "object": "model", "owned_by": "provender", "max_model_len": MAX_MODEL_LEN}
@@ -118,6 +126,7 @@ def application(model: RehearsalModel) -> web.Application:
     """The server's routes."""
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_post("/v1/chat/completions", model.complete)
+    app.router.add_post("/v1/embeddings", model.embeddings)
     app.router.add_get("/v1/models", model.models)
     app.router.add_get("/health", model.health)
     app.router.add_get("/metrics", model.metrics)
