@@ -1,0 +1,1 @@
+"""The commands of `provender`: functions whose parameters are their options; `flows.__main__` lists them."""

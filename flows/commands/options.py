@@ -1,0 +1,12 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables; errors only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, for scripts.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]

@@ -1,0 +1,74 @@
+"""Commands on anybody's rows and datasets: verify, curate."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curation.rules import Rule
+from flows.commands.options import Json, Quiet
+
+
+def verify(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="code, static, math, majority, tool_calls, schema, trace, refusal, or records."
+        ),
+    ],
+    source: Annotated[Path, typer.Option("--in", help="Rows as JSON lines; for records: a run folder or a shard.")],
+    out: Annotated[Path, typer.Option("--out", help="Verdicts as JSON lines, one per row, in order.")],
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Prove rows that anybody made. The exit status does not depend on the verdicts."""
+    from flows.verify_dataset import verify_rows
+
+    counts = asyncio.run(verify_rows(kind, source, out))
+    if as_json:
+        print(json.dumps(dict(counts)))
+    elif not quiet:
+        print(f"{out}: " + ", ".join(f"{counts[name]:,} {name}" for name in ("pass", "fail", "unjudged")))
+
+
+def curate(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Parquet file or folder, or JSON lines.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for what is kept, the drops and the counts.")],
+    benchmarks: Annotated[list[Path] | None, typer.Option("--benchmarks", help="Benchmark file; repeatable.")] = None,
+    steps: Annotated[str | None, typer.Option("--steps", help="Comma-separated steps; default: all of them.")] = None,
+    field: Annotated[str | None, typer.Option("--field", help="Column that holds the text.")] = None,
+    mix: Annotated[Path | None, typer.Option("--mix", help="TOML file with weights, caps and epochs.")] = None,
+    embedder: Annotated[
+        str | None, typer.Option(help="Base URL of an embeddings endpoint, or local; for semantic steps.")
+    ] = None,
+    embedder_name: Annotated[str | None, typer.Option(help="Model at that endpoint, or a local folder.")] = None,
+    embedder_key_env: Annotated[str | None, typer.Option(help="Environment variable with the API key.")] = None,
+    semantic_threshold: Annotated[float, typer.Option(min=-1, max=1, help="Cosine of semantic duplicates.")] = 0.9,
+    semantic_rule: Annotated[Rule, typer.Option(help="Compare with those kept (Deita) or seen (Llama 3).")] = Rule.KEPT,
+    paraphrase_threshold: Annotated[float, typer.Option(min=-1, max=1, help="Cosine of paraphrased items.")] = 0.65,
+    quality: Annotated[str | None, typer.Option(help="Column of a score: semantic duplicates keep the best.")] = None,
+    difficulty: Annotated[str | None, typer.Option(help="Column of a difficulty, multiplied with quality.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Drop repetition, contamination and duplicates from any dataset, each row with its reason; mix what is kept."""
+    from curation.curate import STEPS, CurateOptions
+    from curation.paraphrases import ParaphraseRule
+    from curation.semantic_duplicates import SemanticRule
+    from flows.curate_any import EmbedderChoice, curate_any
+
+    options = CurateOptions(
+        field=field,
+        steps=tuple(name.strip() for name in steps.split(",")) if steps else STEPS,
+        semantic=SemanticRule(semantic_threshold, semantic_rule),
+        paraphrase=ParaphraseRule(paraphrase_threshold),
+        quality=quality,
+        difficulty=difficulty,
+    )
+    chosen = EmbedderChoice(embedder, embedder_name, embedder_key_env) if embedder else None
+    curated = curate_any(dataset, out, benchmarks or (), options, (chosen, mix))
+    if not quiet:
+        print(curated.text().rstrip())

@@ -1,0 +1,107 @@
+"""Commands that make runs and look at them: rehearse, make, export, report, inspect."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows import terminal
+from flows.commands.options import Json, Quiet, Run
+from flows.errors import UserError
+from flows.progress import reporting
+
+
+def rehearse(
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/rehearsal"),
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each recipe.")] = 100,
+    fault_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of replies with a planted fault.")] = 0.3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the run and of what is planted.")] = 0,
+    recipes: Annotated[
+        str | None, typer.Option(help="Comma-separated recipes, * for any: math/*; default: all.")
+    ] = None,
+    judge_accuracy: Annotated[float, typer.Option(min=0, max=1, help="Share of judgements that are right.")] = 1.0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run the whole pipeline on the rehearsal model: no GPU, no key, no network."""
+    from flows import rehearse as rehearsal
+    from flows.config import RehearsalSettings
+
+    with reporting(quiet or as_json):
+        settings = RehearsalSettings(fault_rate=fault_rate, seed=seed, judge_accuracy=judge_accuracy)
+        result = rehearsal.start(seeds, settings, out, recipes.split(",") if recipes else None)
+    if as_json:
+        print(json.dumps(terminal.rehearsed_json(result), indent=2))
+    elif not quiet:
+        print(terminal.rehearsed_text(result))
+    if result.escapes.escaped_though_decidable:
+        raise UserError(
+            f"{result.escapes.escaped_though_decidable} planted faults escaped; see {out}/rehearsal/escapes.txt"
+        )
+
+
+def make(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The run's configuration.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<name>-<fingerprint>.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value.")] = None,
+    show_config: Annotated[bool, typer.Option("--show-config", help="Print the whole config and stop.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make the dataset that CONFIG.toml describes. A rerun resumes."""
+    from flows.config import load_config
+    from flows.plan import resolve
+
+    settings = load_config(config, overrides or [])
+    plan = resolve(settings)
+    if show_config:
+        print(terminal.config_text(plan))
+        return
+    from flows import make_dataset
+
+    settings, folder = asyncio.run(make_dataset.prepare(settings, out))
+    with reporting(quiet or as_json):
+        published = make_dataset.make(settings, str(folder))
+    if as_json:
+        print(json.dumps(terminal.published_json(published, folder), indent=2))
+    elif not quiet:
+        print(terminal.published_text(published, folder))
+
+
+def export(
+    run: Run,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the training files.")],
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated export names.")] = "sft",
+    quiet: Quiet = False,
+) -> None:
+    """Write training files from a finished run."""
+    from flows.export_run import export_run
+
+    counts = export_run(run, formats, out)
+    if not quiet:
+        print("\n".join(f"{out}/{name}: {count:,} rows" for name, count in counts.items()))
+
+
+def report(run: Run) -> None:
+    """Write the report of a run and name it."""
+    from flows.export_run import report_run
+
+    print(report_run(run))
+
+
+def inspect(
+    run: Run,
+    record: Annotated[str | None, typer.Option("--id", help="One record, with all its attempts.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="FIELD=VALUE", help="Filter; repeatable.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most rows to list.")] = 50,
+) -> None:
+    """Show records, their attempts and their verdicts."""
+    from flows.export_run import inspect_run
+
+    print(inspect_run(run, record, where or [], limit, terminal.width()))
