@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exports import preference, probed, rlvr, sft
+from exports import other_formats, preference, probed, rlvr, sft
 from exports.base import Export
 
 EXPORTS: Mapping[str, Export] = {
-    entry.name: entry for entry in (sft.SFT, preference.PREFERENCE, rlvr.RLVR, probed.CALIBRATION, probed.REVIEW)
+    entry.name: entry
+    for entry in (
+        sft.SFT,
+        preference.PREFERENCE,
+        rlvr.RLVR,
+        probed.CALIBRATION,
+        probed.REVIEW,
+        other_formats.SHAREGPT,
+        other_formats.ALPACA,
+    )
 }
+
+DATASET = tuple(name for name, export in EXPORTS.items() if not export.on_request)
+"""What a run leaves in its dataset folder."""

@@ -62,6 +62,7 @@ class Export:
     schema: pa.Schema  # of a dataset without tools; see `with_tools`
     rows_of: RowsOf
     unique: Callable[[Mapping[str, Any]], str] | None = None
+    on_request: bool = False  # not part of the dataset that a run leaves; `provender export` writes it
 
 
 def with_tools(schema: pa.Schema) -> pa.Schema:

@@ -9,7 +9,7 @@ from typing import Any
 from audit.report import ReportFacts, ReportTable, write_report
 from audit.yield_table import render_markdown
 from curation.selection import Selection
-from exports import EXPORTS
+from exports import DATASET
 from exports.dataset_card import CardFacts
 from exports.write import write_exports
 from flows.budget import Spending
@@ -33,7 +33,7 @@ def publish(
     ended = {slug: result.ended for slug, result in zip(slugs, results, strict=True)}
     shards = {slug: result.shards for slug, result in zip(slugs, results, strict=True)}
     description = {**description, "ended": ended, "shards": shards, "accounts": accounts.to_list()}
-    exports = export_kept(folder, folder.dataset, description, (selections, tuple(EXPORTS)))
+    exports = export_kept(folder, folder.dataset, description, (selections, DATASET))
     accepted = {slug: len(one.kept) for slug, one in zip(slugs, selections, strict=True)}
     description |= {
         "accepted": accepted,

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -210,22 +209,21 @@ import json, sys
 from datasets import load_dataset
 out = {}
 for folder in sys.argv[2:]:
-    for name in ("sft", "preference", "rlvr"):
+    for name in ("sft", "preference", "rlvr", "sharegpt", "alpaca"):
         rows = load_dataset(folder, name, split="train", cache_dir=sys.argv[1])
         out[folder.rpartition("/")[2] + " " + name] = [rows.num_rows, sorted(rows.column_names)]
 print(json.dumps(out))
 """
 
 
-@pytest.mark.skipif(find_spec("datasets") is None, reason="the datasets library is not installed")
 def test_the_datasets_library_loads_every_config(tmp_path: Path) -> None:
     files = write_shards(tmp_path / "run", chain(0) + chain(1))
     dataset = tmp_path / "run" / "dataset"
-    write_exports(files, ["k0", "k1"], dataset, NAMES, replace(FACTS, root=tmp_path / "run"))
+    write_exports(files, ["k0", "k1"], dataset, (*NAMES, "sharegpt", "alpaca"), replace(FACTS, root=tmp_path / "run"))
     command = [sys.executable, "-c", LOAD, str(tmp_path / "cache"), str(dataset), str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={"HF_HUB_OFFLINE": "1"})
     loaded = json.loads(done.stdout)
-    assert len(loaded) == 6
+    assert len(loaded) == 10
     for key, (rows, columns) in loaded.items():
         assert rows == 2
         assert columns == sorted(EXPORTS[key.split()[1]].schema.names)
