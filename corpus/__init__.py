@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from corpus import attempts, documents, questions, source_code
+from corpus import attempts, documents, questions, source_code, tool_chains, tool_environments, tools
 from corpus.reader import Reader
 
 READERS: Mapping[str, Reader] = {
@@ -14,5 +14,8 @@ READERS: Mapping[str, Reader] = {
         questions.READER,
         attempts.READER,
         documents.READER,
+        tools.READER,
+        tool_chains.READER,
+        tool_environments.READER,
     )
 }

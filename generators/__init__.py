@@ -8,6 +8,7 @@ from generators.code import solve_with_tests
 from generators.factuality import knowledge_probe, question
 from generators.math import solve
 from generators.recipe import Recipe
+from generators.tool_use import nested, no_call, parallel, single, stateful
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
@@ -16,5 +17,10 @@ RECIPES: Mapping[str, Recipe] = {
         solve.RECIPE,
         question.RECIPE,
         knowledge_probe.RECIPE,
+        single.RECIPE,
+        parallel.RECIPE,
+        nested.RECIPE,
+        no_call.RECIPE,
+        stateful.RECIPE,
     )
 }

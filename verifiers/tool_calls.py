@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -35,11 +35,13 @@ class ToolCalls(Check):
 
     Both fields are JSON texts or the values themselves; text keeps the order of parameters, which positional arguments
     in Python calls need. Without `accepted`, any call that fits its schema is good; `[]` says that none is.
+    `message` is the turn of the dialogue that the calls stand in, for the evidence.
     """
 
     kind: ClassVar[str] = "tool_calls"
     tools: JSON
     accepted: JSON = None
+    message: int | None = None
 
 
 class Row(BaseModel):
@@ -68,17 +70,25 @@ async def verify(check: ToolCalls, candidate: Candidate, resources: Resources) -
     invalid_value (arguments); call_not_needed, missing_call, extra_call, wrong_tool, wrong_value, missing_argument,
     unexpected_argument (comparison). UNJUDGED bad_tools, bad_accepted, calls_too_large, deadline, worker_died.
     """
-    return await _judge(check, candidate.parts["calls"], resources)
+    return await judge(check, candidate.parts["calls"], resources)
 
 
 async def prove_row(row: Row, resources: Resources) -> Verdict:
     """The same proof for a row that anybody made. Evidence: `gate`, `calls` as they were read, `problem`."""
-    return await _judge(ToolCalls(row.tools, row.accepted), row.calls, resources)
+    return await judge(ToolCalls(row.tools, row.accepted), row.calls, resources)
+
+
+async def judge(check: ToolCalls, source: JSON, resources: Resources) -> Verdict:
+    """The verdict on calls that stand in no part of a candidate."""
+    verdict = await _judge(check, source, resources)
+    if check.message is None:
+        return verdict
+    return replace(verdict, evidence={**verdict.evidence, "message": check.message})
 
 
 async def _judge(check: ToolCalls, source: JSON, resources: Resources) -> Verdict:
     try:
-        tools = read_tools(_value(check.tools))
+        tools = read_tools(value_of(check.tools))
         accepted = None if check.accepted is None else _read_accepted(check.accepted, tools)
         calls = parse_calls(source, {name: tuple(tool.properties) for name, tool in tools.items()})
         stop = await _find_stop(calls, tools, accepted, resources)
@@ -98,13 +108,14 @@ def _verdict(outcome: Outcome, reason: str, evidence: Mapping[str, JSON]) -> Ver
     return Verdict(ToolCalls.kind, outcome, reason, evidence)
 
 
-def _value(field: JSON) -> JSON:
+def value_of(field: JSON) -> JSON:
+    """A field that holds JSON text, or the value itself. Raises NotJson."""
     return read(field) if isinstance(field, str) else field
 
 
 def _read_accepted(field: JSON, tools: Mapping[str, Tool]) -> list[AcceptedCall]:
     try:
-        accepted = read_accepted(_value(field))
+        accepted = read_accepted(value_of(field))
     except NotJson as error:
         raise BadAccepted(str(error)) from None
     for call in accepted:

@@ -25,7 +25,7 @@ def draw_fault(prompt: str, rng: Random, rate: float) -> str | None:
     """The kind to plant in one reply to this prompt, or None. `rate` is the share of replies with a fault, 0 to 1."""
     chance, pick = rng.random(), rng.random()
     kinds = FAULTS[prompt]
-    return _weighted({kind: fault.weight for kind, fault in kinds.items()}, pick) if chance < rate else None
+    return _weighted({kind: fault.weight for kind, fault in kinds.items()}, pick) if kinds and chance < rate else None
 
 
 def draw_wire_fault(rng: Random, rate: float) -> str | None:

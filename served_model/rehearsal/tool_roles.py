@@ -1,0 +1,79 @@
+"""The prompts of the recipes for tool use, with the faults that are planted in their replies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from served_model.rehearsal.role import Fault, Role, of_tags
+from served_model.rehearsal.tool_planner import play_easy, play_in_order, play_parallel, play_single
+from served_model.rehearsal.tool_player import play_act, play_contrast, play_direct, play_review
+
+PACKAGE = "generators.tool_use"
+PLAN_FAULTS: Mapping[str, Fault] = {
+    "plan_unknown_tool": Fault(2, "format"),
+    "gold_differs": Fault(3, "execution"),
+    "argument_not_in_request": Fault(3, "execution"),
+    "truncated": Fault(1, "format"),
+}
+# Not every fault has a place in every turn: one that has none is not planted.
+ACT_FAULTS: Mapping[str, Fault] = {
+    "unknown_tool": Fault(3, "format"),
+    "wrong_type": Fault(3, "format"),
+    "missing_argument": Fault(3, "format"),
+    "unknown_argument": Fault(2, "format"),
+    "malformed_call": Fault(3, "format"),
+    "no_call": Fault(3, "format"),
+    "hallucinated_argument": Fault(4, "execution"),
+    "extra_call": Fault(3, "execution"),
+    "ignores_result": Fault(6, "execution"),
+    "obeys_injection": Fault(4, "execution"),
+    "truncated": Fault(2, "format"),
+    "calls_anyway": Fault(6, "format"),
+    "claims_too_much": Fault(2, "judge"),
+}
+JUDGE_FAULTS: Mapping[str, Fault] = {"unreadable_verdict": Fault(2, "format"), "wrong_verdict": Fault(1, "judge")}
+
+
+ROLES = (
+    Role(
+        f"{PACKAGE}/plan_single",
+        frozenset({"tools", "examples", "refused", "target"}),
+        {**PLAN_FAULTS, "gives_result_away": Fault(2, "execution"), "call_raises": Fault(3, "execution")},
+        of_tags(play_single),
+    ),
+    Role(
+        f"{PACKAGE}/plan_parallel",
+        frozenset({"tools", "examples", "target"}),
+        PLAN_FAULTS,
+        of_tags(play_parallel),
+    ),
+    Role(
+        f"{PACKAGE}/plan_nested",
+        frozenset({"tools", "examples", "target"}),
+        PLAN_FAULTS,
+        of_tags(play_in_order),
+    ),
+    Role(
+        f"{PACKAGE}/plan_stateful",
+        frozenset({"tools", "examples", "state"}),
+        {**PLAN_FAULTS, "gold_differs": Fault(3, "state")},
+        of_tags(play_in_order),
+    ),
+    Role(
+        f"{PACKAGE}/plan_easy",
+        frozenset({"tools", "examples"}),
+        {"needs_a_tool": Fault(3, "format")},
+        of_tags(play_easy),
+    ),
+    Role(f"{PACKAGE}/act", frozenset({"tools", "dialogue"}), ACT_FAULTS, of_tags(play_act)),
+    # Its reply is evidence against a request, no part of a record: there is nothing to plant.
+    Role(f"{PACKAGE}/direct", frozenset({"request"}), {}, of_tags(play_direct)),
+    Role(f"{PACKAGE}/meaning", frozenset({"tools", "dialogue"}), JUDGE_FAULTS, play_review),
+    Role(f"{PACKAGE}/no_call", frozenset({"tools", "dialogue"}), JUDGE_FAULTS, play_review),
+    Role(
+        "verifiers/contrast",
+        frozenset({"request", "first_call", "second_call"}),
+        {"unreadable_verdict": Fault(2, "format")},
+        play_contrast,
+    ),
+)

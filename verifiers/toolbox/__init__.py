@@ -1,0 +1,1 @@
+"""Executes tool calls in the sandbox: what a tool is made of, the programs that run inside, and their results."""
