@@ -7,17 +7,19 @@ fault is
 
 - escaped: in effect in an accepted record. What happens to the record later (a duplicate, say) does not change that;
 - caught: not escaped, and refused by something: the first attempt that holds it was not accepted (stage: the deciding
-  check), or a drop names its key (stage: the drop's), or its reply could not be read (stage "served_model"), or a
-  verdict's evidence names it in `set_aside` (stage: what it says there; an outvoted judgement, a refused sample);
+  check), or a drop names its key (stage: the drop's), or its reply could not be read (stage "served_model"), or the
+  metadata or a verdict's evidence names it in `set_aside` (stage: what it says there; an outvoted judgement, a refused
+  sample), or the answer key says which text does the harm and the records that use the reply do not hold it
+  ("cut_off"), or they only quote it, to correct or to label it ("quoted");
 - unused: its reply is not in the journal of any finished shard, so that nothing of the dataset can depend on it (the
   run was killed or ended by its budget while the reply was on its way, or before the shard was written);
 - unaccounted: none of these. Must be 0.
 
 A fault on the wire is caught by "served_model" where the reply reached the journal in spite of it, else unused. An
 attempt is *good* where no fault is in effect in it. A good attempt that was not accepted was refused wrongly, and so
-was a drop that names keys of the answer key but none with a fault. One exception: a vote rests on all samples of its
-seed, so a good sample that a vote with faulty samples in it did not accept was *outvoted*, not wrongly refused. So was
-one that a verdict refused which had set faulty samples aside.
+was a drop that names keys of the answer key but none with a fault, unless the reply was right to find nothing. One
+exception: a vote rests on all samples of its seed, so a good sample that a vote with faulty samples in it did not
+accept was *outvoted*, not wrongly refused. So was one that a verdict refused which had set faulty samples aside.
 """
 
 from __future__ import annotations
@@ -29,13 +31,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from records.types import Drop, Outcome, Record
+from audit.planted import CUT_OFF, WIRE, Faults, KeyLine, Label, in_effect, labels_of, read_faults, rests_on, set_aside
+from records.types import QUOTED, Drop, Outcome, Record
 from verifiers.majority_vote import MajorityVote
 
 SERVED_MODEL = "served_model"
-WIRE = "wire"
 DECIDED_FOR_SURE = frozenset({"execution", "equivalence"})
-KeyLine = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +101,6 @@ class EscapeTable:
         return sum(row.unaccounted for row in self.rows)
 
 
-class _Label(NamedTuple):
-    prompt: str
-    kind: str
-    decidable_by: str
-    key: str
-
-
 class _GoodWork(NamedTuple):
     good: list[Record]
     wrong: list[Record]  # those of them that were refused wrongly
@@ -146,13 +140,13 @@ def escape_table(
     that could not be read as what was asked. The order of the items in the arguments does not matter.
     """
     lines = list(key_lines)
-    labels = sorted({label for line in lines for label in _labels(line)})
-    faulty = frozenset(label.key for label in labels if label.prompt != WIRE)
+    labels = sorted({label for line in lines for label in labels_of(line)})
+    faults = read_faults(lines, labels)
     ordered = sorted(records, key=lambda record: (record.candidate.chain_id, record.candidate.attempt))
-    run = _Run(ordered, drops, unreadable_keys, journaled_keys)
+    run = _Run(ordered, drops, faults, (unreadable_keys, journaled_keys))
     fates = {label: run.fate(label) for label in labels}
     known = frozenset(str(line["key"]) for line in lines)
-    work, lost = _good_work(ordered, faulty, known), _good_drops(ordered, drops, faulty, known)
+    work, lost = _good_work(ordered, faults, known), _good_drops(ordered, drops, faults, known)
     wrongly = Counter(f"{_stage(record)}: {record.deciding.reason}" for record in work.wrong)
     wrongly.update(f"{drop.stage}: {drop.reason}" for drop in lost)
     return EscapeTable(
@@ -170,27 +164,35 @@ class _Run:
     """A run's attempts and drops, arranged for looking up keys."""
 
     def __init__(
-        self, ordered: Sequence[Record], drops: Sequence[Drop], unreadable: Set[str], journaled: Set[str]
+        self, ordered: Sequence[Record], drops: Sequence[Drop], faults: Faults, keys: tuple[Set[str], Set[str]]
     ) -> None:
         self.accepted: dict[str, str] = {}  # key in effect in an accepted record -> id of that record
         self.refused: dict[str, str] = {}  # key -> stage of the first attempt that holds it, which was not accepted
         self.dropped: dict[str, str] = {}  # key named by a drop -> its stage
-        self.aside: dict[str, str] = {}  # key that a verdict set aside -> what did it
-        self.unreadable, self.journaled = unreadable, journaled
+        self.aside: dict[str, str] = {}  # key that weighed in a record and wrote nothing of it -> what set it aside
+        self.unreadable, self.journaled = keys
         for record in ordered:
-            if record.outcome is Outcome.PASS:
-                self.accepted.update((key, record.candidate.id) for key in _in_effect(record))
-            else:
-                for key in (*(call.key for call in record.candidate.calls), *_rests_on(record)):
-                    self.refused.setdefault(key, _stage(record))
-            for verdict in record.verdicts:
-                for key, stage in verdict.evidence.get("set_aside", {}).items():
-                    self.aside.setdefault(str(key), str(stage))
+            self._enter(record, faults)
         for drop in sorted(drops, key=lambda drop: (drop.id, drop.stage, drop.reason)):
             for text in _texts(drop.evidence):
                 self.dropped.setdefault(text, drop.stage)
 
-    def fate(self, label: _Label) -> _Fate:
+    def _enter(self, record: Record, faults: Faults) -> None:
+        if record.outcome is Outcome.PASS:
+            used = in_effect(record)
+            cut = {key for key in used if faults.is_cut_off(key, record)}
+            self.accepted.update((key, record.candidate.id) for key in used - cut)
+            self.aside.update((key, CUT_OFF) for key in cut)
+        else:
+            for key in (*(call.key for call in record.candidate.calls), *rests_on(record)):
+                self.refused.setdefault(key, _stage(record))
+        for key, stage in set_aside(record).items():
+            self.aside.setdefault(key, stage)
+        for call in record.candidate.calls:
+            if call.part.startswith(QUOTED):
+                self.aside.setdefault(call.key, QUOTED.rstrip(":"))
+
+    def fate(self, label: Label) -> _Fate:
         key = label.key
         reached = key in self.journaled or key in self.unreadable
         if label.prompt == WIRE:
@@ -202,26 +204,6 @@ class _Run:
         if stage:
             return _Fate("caught", stage)
         return _Fate("unaccounted" if reached else "unused")
-
-
-def _labels(line: KeyLine) -> Iterator[_Label]:
-    """A request that was made again has its line again; the labels are equal then."""
-    if line.get("wire"):
-        yield _Label(WIRE, str(line["wire"]), WIRE, str(line["key"]))
-    if line.get("fault"):
-        yield _Label(str(line["prompt"]), str(line["fault"]), str(line["decidable_by"]), str(line["key"]))
-
-
-def _in_effect(record: Record) -> frozenset[str]:
-    """Of the calls of each part the last one, which wrote the part's text; and what the verdicts rest on. Without what
-    a verdict set aside: a vote that was lost, say."""
-    aside = {key for verdict in record.verdicts for key in verdict.evidence.get("set_aside", ())}
-    return (frozenset({call.part: call.key for call in record.candidate.calls}.values()) - aside) | _rests_on(record)
-
-
-def _rests_on(record: Record) -> frozenset[str]:
-    """The judges' replies that decided about the record."""
-    return frozenset(str(key) for verdict in record.verdicts for key in verdict.evidence.get("rests_on", ()))
 
 
 def _stage(record: Record) -> str:
@@ -241,7 +223,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _rows(fates: Mapping[_Label, _Fate]) -> Iterator[EscapeRow]:
+def _rows(fates: Mapping[Label, _Fate]) -> Iterator[EscapeRow]:
     kinds: dict[tuple[str, str, str], list[_Fate]] = defaultdict(list)
     for label, fate in fates.items():
         kinds[label.prompt, label.kind, label.decidable_by].append(fate)
@@ -252,24 +234,25 @@ def _rows(fates: Mapping[_Label, _Fate]) -> Iterator[EscapeRow]:
         yield EscapeRow(prompt, kind, decidable_by, len(ends), dict(sorted(stages.items())), *others)
 
 
-def _good_work(ordered: Sequence[Record], faulty: Set[str], known: Set[str]) -> _GoodWork:
-    good = [record for record in ordered if not faulty & _in_effect(record) and known & _in_effect(record)]
+def _good_work(ordered: Sequence[Record], faults: Faults, known: Set[str]) -> _GoodWork:
+    sound = [record for record in ordered if not faults.of(record) and known & in_effect(record)]
+    good = [record for record in sound if not faults.is_unfit(record)]
     refusals = [record for record in good if record.outcome is not Outcome.PASS]
-    spoilt = {_group(record) for record in ordered if faulty & _in_effect(record)}
+    spoilt = {_group(record) for record in ordered if faults.of(record) or faults.keys & set_aside(record).keys()}
     wrong = [
         one
         for one in refusals
         if (one.deciding.check != MajorityVote.kind or _group(one) not in spoilt)
-        and not faulty & one.deciding.evidence.get("set_aside", {}).keys()
+        and not faults.keys & one.deciding.evidence.get("set_aside", {}).keys()
     ]
     return _GoodWork(good, wrong, len(refusals) - len(wrong))
 
 
-def _good_drops(ordered: Sequence[Record], drops: Sequence[Drop], faulty: Set[str], known: Set[str]) -> list[Drop]:
+def _good_drops(ordered: Sequence[Record], drops: Sequence[Drop], faults: Faults, known: Set[str]) -> list[Drop]:
     """Drops of good work. A drop with the id of a record says something about that record, which has been counted."""
     ids = {record.candidate.id for record in ordered}
     named = [(drop, known & set(_texts(drop.evidence))) for drop in drops if drop.id not in ids]
-    return [drop for drop, keys in named if keys and not faulty & keys]
+    return [drop for drop, keys in named if keys and not (faults.keys | faults.abstaining) & keys]
 
 
 def _group(record: Record) -> tuple[str, str]:
@@ -279,7 +262,7 @@ def _group(record: Record) -> tuple[str, str]:
 
 def _benign_rows(lines: Sequence[KeyLine], work: _GoodWork) -> Iterator[BenignRow]:
     kinds = {str(line["key"]): (str(line["prompt"]), str(line["benign"])) for line in lines if line.get("benign")}
-    met = Counter(kinds[key] for record in work.good for key in _in_effect(record) if key in kinds)
-    refused = Counter(kinds[key] for record in work.wrong for key in _in_effect(record) if key in kinds)
+    met = Counter(kinds[key] for record in work.good for key in in_effect(record) if key in kinds)
+    refused = Counter(kinds[key] for record in work.wrong for key in in_effect(record) if key in kinds)
     for prompt, name in sorted(met):
         yield BenignRow(prompt, name, met[prompt, name], refused[prompt, name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from corpus import attempts, documents, questions, source_code, tool_chains, tool_environments, tools
+from corpus import attempts, documents, questions, source_code, texts, tool_chains, tool_environments, tools
 from corpus.reader import Reader
 
 READERS: Mapping[str, Reader] = {
@@ -17,5 +17,6 @@ READERS: Mapping[str, Reader] = {
         tools.READER,
         tool_chains.READER,
         tool_environments.READER,
+        texts.READER,
     )
 }

@@ -9,8 +9,10 @@ the flow resolves it, since only the flow knows which shards that is.
 from __future__ import annotations
 
 import glob
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,9 @@ import pyarrow as pa
 
 from corpus.errors import CorpusError
 from corpus.reader import Reader, hash_files
+from records.skill_rates import SkillRate, skill_rates, skill_weights
 from records.tables import read_rows
-from records.types import Seed, canonical_json, stable_hash
+from records.types import Outcome, Seed, canonical_json, stable_hash
 
 SAME_RUN = "run:"
 RECIPE = re.compile(r"(?P<files>.+):(?P<recipe>[a-z_]+/[a-z_]+)")
@@ -35,11 +38,33 @@ def read(pattern: str, run_seed: int, licence: str) -> Iterator[Seed]:
 
 
 def read_shards(files: Iterable[Path], recipe: str | None = None) -> Iterator[Seed]:
-    """Seeds from the given shards, of one recipe where it is named. Raises CorpusError."""
+    """Seeds from the given shards, of one recipe where it is named. Raises CorpusError.
+
+    Where rows name a skill, a seed also has its pass rate over all the shards and a sampling weight that follows the
+    weak skills, in the fields `skill_rate` and `skill_weight`.
+    """
+    files = list(files)
+    rates = skill_rates(tried for file in files for row in _rows(file) for tried in _tried(row, recipe))
+    weights = skill_weights(rates)
     for file in files:
         rows = (row for row in _rows(file) if recipe in (None, row["recipe"]))
         for _, group in groupby(rows, key=lambda row: (row["recipe"], row["seed_id"])):
-            yield _seed(list(group))
+            yield _with_skill(list(group), rates, weights)
+
+
+def _tried(row: Mapping[str, Any], recipe: str | None) -> Iterator[tuple[str, bool]]:
+    """The skill of a finished chain and whether it passed."""
+    if row["is_final"] and recipe in (None, row["recipe"]) and '"skill"' in row["metadata"]:
+        yield str(json.loads(row["metadata"])["skill"]), row["outcome"] == Outcome.PASS
+
+
+def _with_skill(rows: list[dict[str, Any]], rates: Mapping[str, SkillRate], weights: Mapping[str, float]) -> Seed:
+    seed = _seed(rows)
+    skill = json.loads(rows[0]["metadata"]).get("skill")
+    if skill not in rates:
+        return seed
+    known = {"skill_rate": f"{rates[skill].rate:.6f}", "skill_weight": f"{weights[skill]:.6f}"}
+    return replace(seed, fields={**seed.fields, **known})
 
 
 def fingerprint(pattern: str) -> str:

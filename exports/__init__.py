@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exports import other_formats, preference, probed, rlvr, sft
+from exports import other_formats, preference, probed, rlvr, sft, step_labels, step_preference
 from exports.base import Export
 
 EXPORTS: Mapping[str, Export] = {
@@ -13,6 +13,8 @@ EXPORTS: Mapping[str, Export] = {
         sft.SFT,
         preference.PREFERENCE,
         rlvr.RLVR,
+        step_labels.STEP_LABELS,
+        step_preference.STEP_PREFERENCE,
         probed.CALIBRATION,
         probed.REVIEW,
         other_formats.SHAREGPT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,15 @@ def messages_of(row: Row) -> list[dict[str, Any]]:
 def tools_of(row: Row) -> str | None:
     """The tools as JSON text; none where the dialogue offers none."""
     return row.get("tools") or None
+
+
+def is_for(row: Row, export: str) -> bool:
+    """Whether a record may go into an export: its metadata may name the only ones (`exports`), as for data that holds
+    wrong solutions on purpose."""
+    if '"exports"' not in row["metadata"]:
+        return True
+    named = json.loads(row["metadata"]).get("exports")
+    return not isinstance(named, list) or export in named
 
 
 def origin(row: Row) -> dict[str, Any]:

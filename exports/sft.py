@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from exports.base import MESSAGES, ORIGIN, Export, Group, Row, messages_of, origin, tools_of
+from exports.base import MESSAGES, ORIGIN, Export, Group, Row, is_for, messages_of, origin, tools_of
 
 _PROMPTS: pa.DataType = pa.list_(pa.struct([("name", pa.string()), ("sha256", pa.string())]))
 
@@ -25,7 +25,7 @@ _FIELDS: list[tuple[str, pa.DataType]] = [
 def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
     """One row per kept record."""
     for row in group:
-        if row["id"] in kept:
+        if row["id"] in kept and is_for(row, "sft"):
             yield {
                 "id": row["id"],
                 "recipe": row["recipe"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,6 +36,12 @@ from records.types import stable_hash
 from served_model.rehearsal.launch import RehearsalServer
 
 MODEL = "rehearsal"
+SMALLER: Mapping[str, Mapping[str, Any]] = {
+    "math/code_interleaved": {"samples": 1},
+    "math/label_steps": {"rollouts": 2},
+    "math/evolve": {"samples": 3},
+}
+"""Settings with which a recipe asks for less than it would of a real model: a rehearsal is to end within minutes."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ def config_for(recipes: Sequence[str], seeds: int, settings: RehearsalSettings, 
         models={
             "default": ModelSettings(base_url=[base_url], name=MODEL, max_in_flight=64, timeout_s=60, deadline_s=60)
         },
-        recipes=[RecipeChoice(use=name, seeds=seeds) for name in recipes],
+        recipes=[RecipeChoice(use=name, seeds=seeds, settings=dict(SMALLER.get(name, {}))) for name in recipes],
         rehearsal=settings,
     )
 

@@ -69,7 +69,8 @@ def published_text(published: Published, out: Path) -> str:
 
 
 def _paths(published: Published, out: Path) -> list[str]:
-    lines = [f"dataset  {out}/dataset/{name}  ({count:,} rows)" for name, count in published.exports.items()]
+    written = {name: count for name, count in published.exports.items() if count}
+    lines = [f"dataset  {out}/dataset/{name}  ({count:,} rows)" for name, count in written.items()]
     return [*lines, f"attempts {out}/shards", f"losses   {out}/drops.parquet", f"report   {out}/report/index.html"]
 
 

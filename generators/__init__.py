@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 from generators.code import solve_with_tests
 from generators.factuality import knowledge_probe, question
-from generators.math import solve
+from generators.math import (
+    code_interleaved,
+    evolve,
+    from_text,
+    label_steps,
+    learn_from_mistakes,
+    solve,
+    tree_search,
+)
 from generators.recipe import Recipe
 from generators.tool_use import nested, no_call, parallel, single, stateful
 
@@ -15,6 +23,12 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         solve_with_tests.RECIPE,
         solve.RECIPE,
+        from_text.RECIPE,
+        code_interleaved.RECIPE,
+        learn_from_mistakes.RECIPE,
+        tree_search.RECIPE,
+        label_steps.RECIPE,
+        evolve.RECIPE,
         question.RECIPE,
         knowledge_probe.RECIPE,
         single.RECIPE,

@@ -73,6 +73,10 @@ class Check:
     kind: ClassVar[str] = ""
 
 
+QUOTED = "quoted:"
+"""Begins the part of a call whose text a candidate shows as somebody's, to be corrected or labelled: not as right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One model reply that went into a candidate: enough to find it in the journal and to know who wrote it."""

@@ -17,6 +17,8 @@ from verifiers import (
     knowledge_probe,
     majority_vote,
     math_answer,
+    new_problem,
+    problem_kind,
     question_form,
     refusal,
     refusal_quality,
@@ -33,6 +35,7 @@ from verifiers import (
     tool_provenance,
     tool_state,
     trace,
+    verbatim_support,
 )
 from verifiers.base import Resources, Verifier
 
@@ -59,6 +62,9 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(trace.Trace, trace.verify),
         Verifier(step_rollouts.StepRollouts, step_rollouts.verify),
         Verifier(reward_score.RewardScore, reward_score.verify),
+        Verifier(verbatim_support.VerbatimSupport, verbatim_support.verify),
+        Verifier(problem_kind.ProblemKind, problem_kind.verify),
+        Verifier(new_problem.NewProblem, new_problem.verify),
         Verifier(refusal.Refusal, refusal.verify),
         Verifier(refusal_quality.RefusalQuality, refusal_quality.verify),
         Verifier(question_form.QuestionForm, question_form.verify),

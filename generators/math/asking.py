@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -10,10 +11,11 @@ from typing import Any, Protocol, TypeVar
 from generators.recipe import Resources
 from records.types import Call, Seed, stable_seed
 from served_model.prompts import load_prompt
+from served_model.quoting import quote_tags
 from served_model.types import ChatRequest, Reply, Sampling
 
 PACKAGE = "generators.math"
-EVIDENCE = "evidence:"  # begins the part of a call that weighed in a decision and wrote no text of the record
+TAG = re.compile(r"</?([a-z][a-z_]{0,30})>")
 T = TypeVar("T")
 
 
@@ -69,13 +71,14 @@ class Asker:
         *index: object,
         schema: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Render `prompts/<name>.md` and ask. Raises ModelError."""
+        """Render `prompts/<name>.md` with values that cannot close its tags, and ask. Raises ModelError."""
         prompt = load_prompt(PACKAGE, name)
+        tags = {tag for section in prompt.sections for tag in TAG.findall(section.template)}
         settings: SamplingSettings = self.resources.settings
         origin = (str(self.resources.run_seed), self.recipe, str(self.resources.round), self.seed.id, name)
         request = ChatRequest(
             role=role,
-            messages=prompt.render(**fields),
+            messages=prompt.render(**{field: quote_tags(value, tags) for field, value in fields.items()}),
             sampling=Sampling(
                 settings.temperature, settings.top_p, settings.max_tokens, stable_seed(*origin, *map(str, index))
             ),

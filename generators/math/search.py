@@ -42,8 +42,8 @@ class Domain(Protocol):
         """Up to `count` next steps; equal ones are merged by the search."""
         ...
 
-    async def score(self, path: Path) -> float:
-        """How promising the path is, 0 to 1."""
+    async def score(self, path: Path) -> float | None:
+        """How promising the path is, 0 to 1; None where that cannot be said, which leaves the step out."""
         ...
 
     def is_end(self, path: Path) -> bool:
@@ -174,8 +174,10 @@ async def _expand(node: Node, path: Path, domain: Domain, settings: SearchSettin
     steps = {key: step for key, step in first.items() if key}
     rewards = await all_of([domain.score((*path, step)) for step in steps.values()])
     for (key, step), reward in zip(steps.items(), rewards, strict=True):
-        node.children.append(Node(step, shares[key] / len(proposed), reward, domain.is_end((*path, step)), q=reward))
-    return settings.breadth + len(node.children)
+        if reward is not None:
+            prior, is_end = shares[key] / len(proposed), domain.is_end((*path, step))
+            node.children.append(Node(step, prior, reward, is_end, q=reward))
+    return settings.breadth + len(steps)
 
 
 def _back_up(trail: Sequence[Node], settings: SearchSettings) -> None:

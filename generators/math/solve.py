@@ -1,49 +1,54 @@
-"""math/solve: several worked solutions per question, proved by the reference answer or by their own majority (M4-M7).
+"""math/solve: several worked solutions per question, proved by the reference answer or by their own majority (M4-M8).
 
 A record's messages, for the question "How many legs have three cats?" with the reference answer 12:
   user       How many legs have three cats?
   assistant  A cat has 4 legs, so three cats have 3 * 4 = 12 legs. \\boxed{12}
-  checks     ResponseHygiene(finish_reason="stop"), MathAnswer(expected="12")
+  checks     ResponseHygiene(finish_reason="stop"), MathAnswer(expected="12"), Judged(the first wrong step: none)
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from generators.recipe import Recipe, Resources, SeedRefused, Settings
-from records.types import Call, Candidate, Check, Message, Seed, stable_hash, stable_seed
-from served_model.prompts import load_prompt
-from served_model.types import ChatRequest, Reply, Sampling
-from verifiers.answer_extraction import extract_answer
+from generators.math.asking import Answer, Asker, all_of
+from generators.math.candidates import PART, SolutionSettings, Truth, answer_of, require_votes, solution_checks
+from generators.math.taxonomy import OTHER, listing, skill_of
+from generators.recipe import Recipe, Resources, SeedRefused
+from records.types import JSON, Candidate, Check, Message, Seed, stable_hash
+from served_model.types import UnreadableReply
 from verifiers.answer_text import canonical
 from verifiers.equivalence import MAX_CHARACTERS
-from verifiers.majority_vote import MajorityVote
-from verifiers.math_answer import MathAnswer
-from verifiers.response_hygiene import ResponseHygiene
+from verifiers.reward_score import RewardScore
+from verifiers.solution_steps import Aggregate
 
 NAME = "math/solve"
 ROLE = "solver"
-PART = "response"
 LONGEST_QUESTION = 20_000  # characters
+SKILL_SCHEMA = {
+    "type": "object",
+    "properties": {"skill": {"type": "string"}},
+    "required": ["skill"],
+    "additionalProperties": False,
+}
 
 
-class SolveSettings(Settings):
-    """What a user may vary. T=0.7 and top-p 0.95 are OpenMathReasoning's values; Llama 3 gives none."""
+class SolveSettings(SolutionSettings):
+    """What a user may vary."""
 
     samples: int = Field(4, ge=1, le=256, description="solutions per question")
     max_samples: int = Field(
         0, ge=0, le=256, description="draw up to this many where the first ones disagree; 0: never"
     )
-    temperature: float = Field(0.7, ge=0, le=2)
-    top_p: float = Field(0.95, gt=0, le=1)
-    max_tokens: int = Field(2048, ge=1)
-    min_agreement: float = Field(0.5, ge=0, lt=1, description="share of votes to be exceeded without a reference")
-    min_characters: int = Field(20, ge=0)
-    max_characters: int = Field(20_000, ge=1)
-    max_repeated_share: float = Field(0.3, ge=0, le=1)
+    tag_skills: bool = Field(False, description="ask for the skill of a question whose row names none")
+    reward_threshold: float | None = Field(
+        None, ge=0, le=1, description="least score by the served reward model (role reward); none: it is not asked"
+    )
+    reward_of: Literal["outcome", "process"] = Field("outcome", description="whole solutions (ORM) or steps (PRM)")
+    reward_aggregate: Aggregate = Field("min", description="how the scores of steps are put together")
+    step_tag: str = Field("<extra_0>", description="what the process reward model wants after each step")
 
     @model_validator(mode="after")
     def _enough_for_a_vote(self) -> SolveSettings:
@@ -53,116 +58,88 @@ class SolveSettings(Settings):
 
 
 async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
-    """One candidate per sampled solution. Raises SeedRefused("no_question" | "question_too_long") and ModelError."""
+    """One candidate per sampled solution. Raises SeedRefused("no_question" | "question_too_long" | "too_few_votes"),
+    ModelError."""
     settings: SolveSettings = resources.settings
     question = seed.fields.get("question", seed.text).strip()
     if not question:
         raise SeedRefused("no_question")
     if len(question) > LONGEST_QUESTION:
         raise SeedRefused("question_too_long", characters=len(question))
-    requests = [_request(seed, question, index, resources) for index in range(settings.samples)]
-    replies = await _ask_all(requests, resources)
-    if settings.max_samples > settings.samples and _disagree(replies, settings.min_agreement):
-        more = [_request(seed, question, index, resources) for index in range(settings.samples, settings.max_samples)]
-        requests, replies = requests + more, replies + await _ask_all(more, resources)
-    # An answer that is too long to be compared stays too long when it is cut; every sample stores all answers.
-    answers = tuple(_answer(reply)[: MAX_CHARACTERS + 1] for reply in replies)
-    return [
-        _candidate(seed, question, index, resources, (requests[index], replies[index], answers))
-        for index in range(len(replies))
-    ]
+    require_votes(seed.fields.get("answer", ""), settings.samples)
+    asker = Asker(NAME, seed, resources)
+    drawn = await draw(asker, question, range(settings.samples))
+    if settings.max_samples > settings.samples and _disagree(drawn, settings.min_agreement):
+        drawn += await draw(asker, question, range(settings.samples, settings.max_samples))
+    skill = await _skill(asker, question)
+    answers = tuple(answer_of(one.reply) for one in drawn)
+    return [_candidate(asker, question, index, (one, answers), skill) for index, one in enumerate(drawn)]
 
 
-def _request(seed: Seed, question: str, index: int, resources: Resources) -> ChatRequest:
-    settings: SolveSettings = resources.settings
-    prompt = load_prompt(__package__ or "generators.math", "solve")
-    sample_seed = stable_seed(str(resources.run_seed), NAME, str(resources.round), seed.id, str(index))
-    return ChatRequest(
-        role=ROLE,
-        messages=prompt.render(question=question),
-        sampling=Sampling(settings.temperature, settings.top_p, settings.max_tokens, sample_seed),
-        prompt=prompt.name,
-        prompt_sha256=prompt.sha256,
-    )
+async def draw(asker: Asker, question: str, indices: range) -> list[Answer]:
+    """Worked solutions of a question, each with its own sampling seed. Raises ModelError."""
+    return await all_of([asker.ask("solve", ROLE, {"question": question}, question, index) for index in indices])
 
 
-async def _ask_all(requests: list[ChatRequest], resources: Resources) -> list[Reply]:
-    """All replies, in order. The first ModelError ends the others and passes through."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(resources.model.ask(request)) for request in requests]
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-def _disagree(replies: list[Reply], min_agreement: float) -> bool:
+def _disagree(drawn: list[Answer], min_agreement: float) -> bool:
     """Whether the first samples leave the question open: the sign of a hard one, which gets more samples (M4).
 
     Answers are compared by their text, not proved: this only decides how many samples are drawn.
     """
-    votes = Counter(canonical(_answer(reply)[:MAX_CHARACTERS]) for reply in replies)
+    votes = Counter(canonical(answer_of(one.reply)[:MAX_CHARACTERS]) for one in drawn)
     del votes[""]
-    return not votes or max(votes.values()) <= min_agreement * len(replies)
+    return not votes or max(votes.values()) <= min_agreement * len(drawn)
 
 
-def _answer(reply: Reply) -> str:
-    found = extract_answer(reply.text)
-    return found.text if found else ""
+async def _skill(asker: Asker, question: str) -> str:
+    """The skill that the row names, else the one that the model names, where it is asked; "" where it is not."""
+    settings: SolveSettings = asker.resources.settings
+    named = asker.seed.fields.get("skill", "")
+    if named or not settings.tag_skills:
+        return named
+    fields = {"question": question, "skills": listing()}
+    try:
+        answer = await asker.ask("skill", "judge", fields, schema=SKILL_SCHEMA)
+    except UnreadableReply:
+        return OTHER  # a tag is not worth the question
+    return skill_of(str(answer.reply.data["skill"]))
 
 
-def _candidate(
-    seed: Seed, question: str, index: int, resources: Resources, drawn: tuple[ChatRequest, Reply, tuple[str, ...]]
-) -> Candidate:
-    request, reply, answers = drawn
-    identity = stable_hash(NAME, str(resources.run_seed), str(resources.round), seed.id, str(index), reply.key)
+def _candidate(asker: Asker, question: str, index: int, drawn: tuple[Answer, tuple[str, ...]], skill: str) -> Candidate:
+    answer, answers = drawn
+    seed, resources = asker.seed, asker.resources
+    identity = stable_hash(NAME, str(resources.run_seed), str(resources.round), seed.id, str(index), answer.reply.key)
     reference = seed.fields.get("answer", "")
-    metadata = {
-        "answer_source": "reference" if reference else "majority",
+    truth = Truth(reference, answers, index, "reference" if reference else "majority")
+    metadata: dict[str, JSON] = {
+        "answer_source": truth.source,
         "sample": index,
         "samples": len(answers),
         "round": resources.round,
-        "temperature": request.sampling.temperature,
-        "top_p": request.sampling.top_p,
+        "temperature": answer.request.sampling.temperature,
+        "top_p": answer.request.sampling.top_p,
     }
-    if seed.fields.get("skill"):
-        metadata["skill"] = seed.fields["skill"]
+    if skill:
+        metadata["skill"] = skill
     return Candidate(
         id=identity,
         chain_id=identity,
         seed=seed,
         recipe=NAME,
-        messages=(Message("user", question), Message("assistant", reply.text)),
-        parts={"question": question, PART: reply.text},
-        checks=_checks(reference, answers, index, reply, resources.settings),
-        calls=(_call(request, reply),),
+        messages=(Message("user", question), Message("assistant", answer.reply.text)),
+        parts={"question": question, PART: answer.reply.text},
+        checks=_checks(question, answer, truth, resources.settings),
+        calls=(answer.call(PART),),
         metadata=metadata,
     )
 
 
-def _checks(
-    reference: str, answers: tuple[str, ...], index: int, reply: Reply, settings: SolveSettings
-) -> tuple[Check, ...]:
-    hygiene = ResponseHygiene(
-        reply.finish_reason, settings.min_characters, settings.max_characters, settings.max_repeated_share
-    )
-    if reference:
-        return hygiene, MathAnswer(reference)
-    return hygiene, MajorityVote(answers, index, settings.min_agreement)
-
-
-def _call(request: ChatRequest, reply: Reply) -> Call:
-    return Call(
-        part=PART,
-        key=reply.key,
-        model=reply.model,
-        prompt=request.prompt,
-        prompt_sha256=request.prompt_sha256,
-        temperature=request.sampling.temperature,
-        top_p=request.sampling.top_p,
-        seed=request.sampling.seed,
-        finish_reason=reply.finish_reason,
-    )
+def _checks(question: str, answer: Answer, truth: Truth, settings: SolveSettings) -> tuple[Check, ...]:
+    checks = solution_checks(question, answer.reply.text, truth, answer.reply.finish_reason, settings)
+    if settings.reward_threshold is None:
+        return checks
+    reward = RewardScore(settings.reward_threshold, settings.reward_of, settings.reward_aggregate, settings.step_tag)
+    return (*checks, reward)
 
 
 RECIPE = Recipe(name=NAME, seeds="questions", settings=SolveSettings, propose=propose)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from random import Random
 
-from served_model.rehearsal.draft import CannotAnswer, Draft
+from served_model.rehearsal.draft import Draft
 from served_model.rehearsal.knowledge import Fact, question_key
+from served_model.rehearsal.math_facts import find_fact, plain, steps_of, wrong_number, wrong_step
 
 Tags = Mapping[str, str]
-UNKNOWN_QUESTION = "I do not know this question: I am the rehearsal model and was given other ones. I will not guess."
 BENIGN_SHARE = 0.3
 OPENINGS = (
     "Let me go through this step by step.",
@@ -47,9 +47,7 @@ HOSTILE: Mapping[str, str] = {
 def play_solve(tags: Tags, rng: Random, fault: str | None, facts: Mapping[str, Fact]) -> Draft:
     """A solution of the question in the prompt. Raises CannotAnswer for one that the knowledge does not hold."""
     question = question_key(tags.get("question", ""))
-    fact = facts.get(question)
-    if fact is None:
-        raise CannotAnswer(UNKNOWN_QUESTION)
+    fact = find_fact(question, facts)
     maker = FAULTY.get(fault or "", _right)
     return maker(question, fact, rng)
 
@@ -58,27 +56,27 @@ def _right(question: str, fact: Fact, rng: Random) -> Draft:
     formats = _odd_formats(fact)
     benign = rng.choice(sorted(formats)) if rng.random() < BENIGN_SHARE else None
     box = formats[benign] if benign else _box(fact.answer)
-    return Draft(_solution(_steps(question, fact, rng), box, rng), benign=benign)
+    return Draft(_solution(steps_of(question, fact, rng), box, rng), benign=benign)
 
 
 def _wrong_final_answer(question: str, fact: Fact, rng: Random) -> Draft:
-    wrong = _wrong(fact, rng)
-    return Draft(_solution(_steps(question, fact, rng), _box(wrong), rng), detail={"boxed": wrong})
+    wrong = wrong_number(fact, rng)
+    return Draft(_solution(steps_of(question, fact, rng), _box(wrong), rng), detail={"boxed": wrong})
 
 
 def _arithmetic_slip(question: str, fact: Fact, rng: Random) -> Draft:
-    wrong = _wrong(fact, rng)
+    wrong = wrong_number(fact, rng)
     number = fact.number
     step = f"The last step changes the value to {wrong}."
     if number is not None:
         part = Fraction(rng.randint(1, 50))
-        step = f"Adding the last two parts: {_decimal(number - part)} + {_decimal(part)} = {wrong}."
-    return Draft(_solution([*_steps(question, fact, rng)[:-1], step], _box(wrong), rng), detail={"boxed": wrong})
+        step = f"Adding the last two parts: {plain(number - part)} + {plain(part)} = {wrong}."
+    return Draft(_solution([*steps_of(question, fact, rng)[:-1], step], _box(wrong), rng), detail={"boxed": wrong})
 
 
 def _hostile_answer(question: str, fact: Fact, rng: Random) -> Draft:
     variant = rng.choice(sorted(HOSTILE))
-    return Draft(_solution(_steps(question, fact, rng), _box(HOSTILE[variant]), rng), detail={"variant": variant})
+    return Draft(_solution(steps_of(question, fact, rng), _box(HOSTILE[variant]), rng), detail={"variant": variant})
 
 
 def _no_final_answer(question: str, fact: Fact, rng: Random) -> Draft:
@@ -99,31 +97,14 @@ def _repetitive(question: str, fact: Fact, rng: Random) -> Draft:
     return Draft(f"{rng.choice(OPENINGS)} {loop}\n\n{rng.choice(CLOSINGS).format(box=_box(fact.answer))}")
 
 
+def right_solution(question: str, fact: Fact, rng: Random) -> str:
+    """A whole right solution."""
+    return _solution(steps_of(question, fact, rng), _box(fact.answer), rng)
+
+
 def _solution(steps: list[str], box: str, rng: Random) -> str:
     lines = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
     return f"{rng.choice(OPENINGS)}\n\n{lines}\n\n{rng.choice(CLOSINGS).format(box=box)}"
-
-
-def _steps(question: str, fact: Fact, rng: Random) -> list[str]:
-    if fact.steps:
-        return list(fact.steps)
-    given = re.findall(r"\d+(?:\.\d+)?", question)[:4]
-    steps = [f"The question gives {' and '.join(given) or 'what is needed in words'}."]
-    number = fact.number
-    if number is None:
-        return [*steps, "Rewriting what is asked in terms of what is given leads to one expression."]
-    part = Fraction(rng.randint(1, 50))
-    steps.append(f"One part of the result is {_decimal(part)}; the rest is {_decimal(number - part)}.")
-    return [*steps, f"Together they make {_decimal(number - part)} + {_decimal(part)} = {_decimal(number)}."]
-
-
-def _wrong(fact: Fact, rng: Random) -> str:
-    """An answer that is not the right one, spread so widely that two samples hardly ever agree on it."""
-    number = fact.number
-    if number is None:
-        return str(rng.randint(1000, 999_999))
-    spread = max(60, int(abs(number)))
-    return _decimal(number + rng.choice([-1, 1]) * rng.randint(1, spread))
 
 
 def _odd_formats(fact: Fact) -> dict[str, str]:
@@ -155,17 +136,17 @@ def _box(answer: str) -> str:
     return rf"\boxed{{{answer}}}"
 
 
-def _decimal(number: Fraction) -> str:
-    """A whole number or a decimal where that is exact, else a fraction."""
-    if number.denominator == 1:
-        return str(number.numerator)
-    text = f"{float(number):.6f}".rstrip("0")
-    return text if Fraction(text) == number else f"{number.numerator}/{number.denominator}"
+def _wrong_step_right_answer(question: str, fact: Fact, rng: Random) -> Draft:
+    """The right answer, with a false calculation on the way: only who reads the steps can tell."""
+    steps = steps_of(question, fact, rng)
+    steps.insert(rng.randint(1, len(steps)), wrong_step(rng))
+    return Draft(_solution(steps, _box(fact.answer), rng))
 
 
 FAULTY: Mapping[str, Callable[[str, Fact, Random], Draft]] = {
     "wrong_final_answer": _wrong_final_answer,
     "arithmetic_slip": _arithmetic_slip,
+    "wrong_step_right_answer": _wrong_step_right_answer,
     "hostile_answer": _hostile_answer,
     "no_final_answer": _no_final_answer,
     "truncated": _truncated,
