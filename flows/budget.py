@@ -1,4 +1,4 @@
-"""What a run has spent, and which configured limit it has met."""
+"""What a run may spend, what it has spent, and how many candidates its records take."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import time
 from dataclasses import dataclass, field
 
 from flows.config import RunConfig
-from flows.make_shard import ShardSummary
-from records.accounts import Accounts
+from flows.make_shard import ShardSummary, usage_of
+from flows.run_folder import RunFolder
+from flows.workbench import price_table
 from served_model.types import Usage
-
-FEWEST_CANDIDATES = 50
-"""Candidates before which the ratio of candidates to records says nothing."""
 
 
 @dataclass
 class Spending:
-    """Adds up finished shards. Limits are looked at between shards, so a run may overshoot by what is in work."""
+    """Tokens by model, and what they cost. The run's own view shares the meter's counts; others add up shards."""
 
     config: RunConfig
     usage: dict[str, Usage] = field(default_factory=dict)
@@ -35,32 +33,26 @@ class Spending:
     @property
     def money(self) -> float:
         """Tokens times the price of their model."""
-        prices = {model.name or "": (model.price_in, model.price_out) for model in self.config.models.values()}
-        total = 0.0
-        for name, usage in self.usage.items():
-            price_in, price_out = prices.get(name, (0.0, 0.0))
-            total += usage.prompt_tokens * price_in + usage.completion_tokens * price_out
-        return total / 1e6
+        prices = price_table(self.config)
+        return sum(
+            prices[name].of(usage.prompt_tokens, usage.completion_tokens)
+            for name, usage in self.usage.items()
+            if name in prices
+        )
 
     @property
     def hours(self) -> float:
         """Wall-clock hours since this start of the run."""
         return (time.monotonic() - self.started) / 3600
 
-    def limit_met(self, accounts: Accounts, accepted: int) -> str | None:
-        """The name of a limit that is met: "budget: tokens" and so on."""
-        budget = self.config.budget
-        for name, spent, limit in (
-            ("tokens", self.tokens, budget.tokens),
-            ("money", self.money, budget.money),
-            ("hours", self.hours, budget.hours),
-            ("candidates_per_record", _candidates_per_record(accounts, accepted), budget.candidates_per_record),
-        ):
-            if limit is not None and spent >= limit:
-                return f"budget: {name}"
-        return None
 
-
-def _candidates_per_record(accounts: Accounts, accepted: int) -> float:
-    candidates = sum(count.entered for count in accounts if count.stage == "record")
-    return candidates / max(accepted, 1) if candidates >= FEWEST_CANDIDATES else 0.0
+def paid_before(folder: RunFolder) -> dict[str, Usage]:
+    """Tokens of all replies that the folder's journals hold, by model: what earlier starts of the run have paid."""
+    paid: dict[str, Usage] = {}
+    for journal in sorted(folder.root.glob("journal/*.jsonl")):
+        shard = folder.root / "shards" / f"{journal.stem}.parquet"
+        whole = ShardSummary.read(shard) if shard.exists() else None
+        usages = usage_of(journal) if whole is None or whole.cut else whole.usage
+        for name, usage in usages.items():
+            paid[name] = paid.get(name, Usage()) + usage
+    return paid

@@ -87,7 +87,7 @@ class RecipeChoice(_Section):
 
 
 class Budget(_Section):
-    """Limits that end a run cleanly. They are looked at each time a shard is finished."""
+    """Limits that end a run cleanly. They are looked at before each request and after each candidate."""
 
     tokens: int | None = Field(None, ge=1, description="Prompt and completion tokens of all models.")
     money: float | None = Field(None, gt=0, description="Sum over models of tokens times price.")

@@ -13,6 +13,7 @@ from generators.recipe import Recipe, Resources, SeedRefused
 from records.accounts import Accounts, StageCount
 from records.types import Candidate, Drop, Outcome, Record, Seed
 from sandbox.types import SandboxError, SandboxUnavailable
+from served_model.meter import Halted
 from served_model.types import RequestRefused, UnreadableReply
 from verifiers.base import Resources as VerifyResources
 
@@ -26,6 +27,7 @@ class ShardResult:
 
     chains: list[list[Record]] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
+    cut: str = ""  # the limit that was met before all seeds were worked
     accounts: Accounts = field(default_factory=Accounts)
 
 
@@ -51,17 +53,28 @@ class Loop:
             shard.chains += result.chains
             shard.drops += result.drops
             shard.accounts.add(result.accounts)
+            shard.cut = shard.cut or result.cut
         shard.accounts.check()
         return shard
 
     async def _in_turn(self, seed: Seed) -> ShardResult:
         if self.gate is None:
-            return await self._work_seed(seed)
+            return await self._work_within_limits(seed)
         await self.gate.enter()
         try:
-            return await self._work_seed(seed)
+            return await self._work_within_limits(seed)
         finally:
             self.gate.leave()
+
+    async def _work_within_limits(self, seed: Seed) -> ShardResult:
+        """A seed that a limit stops on its way counts as not worked; its replies are in the journal."""
+        try:
+            return await self._work_seed(seed)
+        except Halted as halt:
+            result = ShardResult(cut=halt.reason)
+            result.accounts.stage(self.recipe.name, "propose").entered += 1
+            self._drop(result, Drop(seed.id, self.recipe.name, "propose", "budget", {"limit": halt.reason}))
+            return result
 
     async def _work_seed(self, seed: Seed) -> ShardResult:
         result = ShardResult()

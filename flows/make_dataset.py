@@ -19,7 +19,7 @@ from pydantic import Field
 from curation.selection import Selection
 from flows import progress
 from flows.artifacts import LiveProgress, show_result
-from flows.budget import Spending
+from flows.budget import Spending, paid_before
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.engine import prefect_api
@@ -116,11 +116,11 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         folder.write_run(description)
         resumed = f", resumed with {len(folder.shards())} finished shards" if earlier else ""
         progress.current().note(f"run {description['fingerprint']} in {folder.root}{resumed}")
-        spending = Spending(config)
         live = LiveProgress(plan, Spending(config))
         await live.begin()
-        async with workbench(config) as bench:
-            results = await _make_recipes(live, folder, spending, sizes, bench)
+        async with workbench(config, paid_before(folder)) as bench:
+            spending = Spending(config, bench.meter.usage)
+            results = await _make_recipes(live, folder, sizes, bench)
         if config.review:
             description |= await _reviewed(plan, folder, results, description)
         return publish(plan, folder, results, description, spending)
@@ -174,7 +174,7 @@ def _shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int
 
 
 async def _make_recipes(
-    live: LiveProgress, folder: RunFolder, spending: Spending, sizes: dict[str, int], bench: Workbench
+    live: LiveProgress, folder: RunFolder, sizes: dict[str, int], bench: Workbench
 ) -> Sequence[RecipeResult]:
     """All recipes side by side, so that the server is kept full while one of them waits for its verdicts.
 
@@ -205,7 +205,7 @@ async def _make_recipes(
             folder=folder,
             lookahead=config.lookahead,
             size=sizes[recipe.slug],
-            spending=spending,
+            halted=lambda: bench.meter.halted or bench.tally(recipe.slug).stop.reason,
             work=lambda job: live.shown(recipe.slug, work_shard(job, recipe.slug)),
             job=lambda shard: ShardJob(config, root, index, shard),
             room=bench.gate.room,

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from curation.selection import COLUMNS, Selection
-from flows.budget import Spending
 from flows.make_shard import ShardJob, ShardSummary
 from flows.plan import RecipePlan
 from flows.run_folder import RunFolder
@@ -47,7 +46,7 @@ class RecipeScheduler:
     folder: RunFolder
     lookahead: int
     size: int  # seeds per shard
-    spending: Spending
+    halted: Callable[[], str]  # the limit that is met, "" while there is none
     work: WorkShard
     job: Callable[[int], ShardJob]
     room: Room  # returns when a further shard would find places soon
@@ -61,18 +60,27 @@ class RecipeScheduler:
         self.result.ended = "corpus" if self.plan.choice.seeds is None else "seeds"
         more = True
         try:
-            while not self._at_end():
+            while not self.result.selection.full:
                 more = more and await self._start(shards)
                 if not self._window:
                     break
                 await self._finish()
         finally:
             await _cancel(self._window)
+        if self.result.selection.full:
+            self.result.ended = "target"
+        elif more:
+            self.result.ended = self.halted() or self.result.ended
         return self.result
 
     async def _start(self, shards: Iterator[int]) -> bool:
-        """Start what may be started until the oldest shard is done; whether there are seeds left."""
-        while not self._oldest_is_done() and len(self._window) < self.lookahead and self._is_wanted():
+        """Start what may be started until the oldest shard is done; whether there may be seeds left."""
+        while (
+            not self.halted()
+            and not self._oldest_is_done()
+            and len(self._window) < self.lookahead
+            and self._is_wanted()
+        ):
             if self._window:
                 await self._room_or_oldest()
                 if self._oldest_is_done():
@@ -120,17 +128,8 @@ class RecipeScheduler:
         self.result.accounts.add(Accounts.from_json(read_extra(seeds, "provender.accounts")))
         self.result.accounts.add(summary.accounts)
         self.result.selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)], COLUMNS))
-        self.spending.add(summary)
-
-    def _at_end(self) -> bool:
-        if self.result.selection.full:
-            self.result.ended = "target"
-            return True
-        limit = self.spending.limit_met(self.result.accounts, len(self.result.selection.kept))
-        if limit is not None:
-            self.result.ended = limit
-            return True
-        return False
+        if summary.cut:
+            self.result.ended = summary.cut
 
 
 async def _cancel(tasks: deque[asyncio.Task[ShardSummary]]) -> None:

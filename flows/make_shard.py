@@ -23,7 +23,6 @@ from records.schema import DROPS, RECORDS, drop_row, record_row
 from records.tables import read_extra, write_table
 from records.types import Outcome
 from served_model.journal import Journal, read_journal
-from served_model.journaled import JournaledModel
 from served_model.types import Usage
 from verifiers.base import Resources as VerifyResources
 
@@ -48,6 +47,7 @@ class ShardSummary:
     shard: int
     accounts: Accounts
     usage: Mapping[str, Usage]  # by model name
+    cut: str = ""  # the limit that ended it before all of its seeds were worked
 
     @property
     def accepted_of(self) -> tuple[int, int]:
@@ -58,33 +58,42 @@ class ShardSummary:
     def to_json(self) -> str:
         """For the file-level metadata of the shard."""
         usage = {name: [item.prompt_tokens, item.completion_tokens] for name, item in sorted(self.usage.items())}
-        return orjson.dumps({"shard": self.shard, "accounts": self.accounts.to_json(), "usage": usage}).decode()
+        accounts = self.accounts.to_json()
+        return orjson.dumps({"shard": self.shard, "accounts": accounts, "usage": usage, "cut": self.cut}).decode()
 
     @classmethod
     def read(cls, path: Path) -> ShardSummary:
         """The summary of a shard on disk."""
         data = orjson.loads(read_extra(path, "provender.summary"))
         usage = {name: Usage(*counts) for name, counts in data["usage"].items()}
-        return cls(data["shard"], Accounts.from_json(data["accounts"]), usage)
+        return cls(data["shard"], Accounts.from_json(data["accounts"]), usage, data.get("cut", ""))
 
 
 async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
-    """Work the shard, or read its summary where it is done already."""
+    """Work the shard, or read its summary where it is done already. One that a budget has cut is worked again."""
     folder = RunFolder(job.out)
     plan = resolve_recipe(job.config, job.recipe)
     path = folder.shard(plan.slug, job.shard)
-    if path.exists():
-        return ShardSummary.read(path)
+    if path.exists() and not (summary := ShardSummary.read(path)).cut:
+        return summary
     journal = Journal.open(folder.journal(plan.slug, job.shard))
     try:
         async with workbench(job.config) as bench:
-            model = JournaledModel(bench.client, journal)
+            model = bench.model(journal, plan.slug)
+            tally = bench.tally(plan.slug)
+            tally.begin(job.shard)
+
+            def heard(kind: str, outcome: Outcome | None) -> None:
+                if outcome is not None:
+                    tally.count(job.shard, outcome)
+                listen(kind, outcome)
+
             resources = Resources(model, plan.settings, job.config.seed, sandbox=bench.sandbox)
             verify = VerifyResources(bench.sandbox, bench.workers, model)
-            loop = Loop(plan.recipe, resources, verify, listen, bench.gate)
+            loop = Loop(plan.recipe, resources, verify, heard, bench.gate)
             result = await loop.run(read_seeds(folder, plan.slug, job.shard))
         _refuse_broken_judgement(plan, result)
-        summary = ShardSummary(job.shard, result.accounts, usage_of(journal.path))
+        summary = ShardSummary(job.shard, result.accounts, usage_of(journal.path), result.cut)
         # In a thread: a slow disk must not hold up the other shards' requests.
         await asyncio.to_thread(_commit, folder, path, summary, result, journal)
         return summary

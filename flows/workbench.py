@@ -7,19 +7,24 @@ finds none, in a worker process on another machine, opens one of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flows.config import RunConfig, api_key
 from flows.cores import cores
 from flows.seed_gate import Load, SeedGate
+from flows.tally import Tally
 from sandbox import open_sandbox
 from sandbox.types import Sandbox
 from served_model.client import ChatClient
 from served_model.config import ModelConfig
+from served_model.journal import Journal
+from served_model.journaled import JournaledModel
 from served_model.limits import CEILING
+from served_model.meter import Limits, Meter, MeteredModel, Price
+from served_model.types import Usage
 from verifiers.workers import ProcessPool
 
 UNNAMED = "unnamed"
@@ -34,14 +39,26 @@ class Workbench:
     sandbox: Sandbox
     workers: ProcessPool
     gate: SeedGate
+    meter: Meter
+    tallies: dict[str, Tally] = field(default_factory=dict)  # by recipe slug
+    candidates_per_record: float | None = None
+
+    def tally(self, slug: str) -> Tally:
+        """The counts of one recipe, made on first use."""
+        return self.tallies.setdefault(slug, Tally(self.candidates_per_record))
+
+    def model(self, journal: Journal, slug: str) -> JournaledModel:
+        """What one shard of a recipe asks: the journal, then the budget, then the served model."""
+        metered = MeteredModel(self.client, self.meter, self.tally(slug).stop, self.client.model_name)
+        return JournaledModel(metered, journal)
 
 
 _WORKBENCH: ContextVar[Workbench] = ContextVar("provender_workbench")
 
 
 @asynccontextmanager
-async def workbench(config: RunConfig) -> AsyncIterator[Workbench]:
-    """The workbench of this context, or a new one that is closed at the end."""
+async def workbench(config: RunConfig, paid: Mapping[str, Usage] | None = None) -> AsyncIterator[Workbench]:
+    """The workbench of this context, or a new one that is closed at the end; `paid` is what counts as spent already."""
     shared = _WORKBENCH.get(None)
     if shared is not None:
         yield shared
@@ -51,7 +68,8 @@ async def workbench(config: RunConfig) -> AsyncIterator[Workbench]:
     workers = ProcessPool(cores())
     gate = SeedGate(lambda: Load(client.slots, client.waiting))
     ticking = asyncio.create_task(gate.run())
-    bench = Workbench(client, sandbox, workers, gate)
+    meter = Meter(_limits(config), price_table(config), dict(paid or {}))
+    bench = Workbench(client, sandbox, workers, gate, meter, {}, config.budget.candidates_per_record)
     token = _WORKBENCH.set(bench)
     try:
         yield bench
@@ -61,6 +79,21 @@ async def workbench(config: RunConfig) -> AsyncIterator[Workbench]:
         await client.close()
         await workers.aclose()
         await sandbox.aclose()
+
+
+def _limits(config: RunConfig) -> Limits:
+    budget = config.budget
+    hours = float("inf") if budget.hours is None else budget.hours
+    return Limits(
+        tokens=float("inf") if budget.tokens is None else budget.tokens,
+        money=float("inf") if budget.money is None else budget.money,
+        ends_at=asyncio.get_running_loop().time() + 3600 * hours,
+    )
+
+
+def price_table(config: RunConfig) -> dict[str, Price]:
+    """What the tokens of each model cost, by its name."""
+    return {one.name or UNNAMED: Price(one.price_in, one.price_out) for one in config.models.values()}
 
 
 def model_configs(config: RunConfig) -> dict[str, ModelConfig]:

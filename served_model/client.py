@@ -33,6 +33,10 @@ class ChatClient:
         """The journal key of the request: depends on the model that its role maps to, not on the role."""
         return self._service(request.role).key(request)
 
+    def model_name(self, request: ChatRequest) -> str:
+        """The name of the model that the request goes to."""
+        return self._service(request.role).config.name
+
     async def ask(self, request: ChatRequest) -> Reply:
         """Answer one request; with a schema, also parse, check and if need be repair the reply. Raises ModelError."""
         return await ask_readable(self, request)

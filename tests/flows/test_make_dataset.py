@@ -76,15 +76,6 @@ async def test_exactly_the_target_in_seed_order_and_more_when_it_is_raised(url: 
     assert pq.read_table(tmp_path / "dataset" / "sft").column("id").to_pylist() == ten[:7]
 
 
-async def test_a_budget_ends_the_run_with_a_valid_dataset(url: str, tmp_path: Path) -> None:
-    settings = config(url, [{"use": "math/solve"}], shard_size=8, lookahead=1, budget={"tokens": 1})
-    made = await run(settings, str(tmp_path))
-    assert made.ended == {"00-math-solve": "budget: tokens"}
-    assert len(RunFolder(tmp_path).shards()) == 1
-    assert pq.read_table(tmp_path / "dataset" / "sft").num_rows == made.total > 0
-    assert RunFolder(tmp_path).read_run()["ended"] == {"00-math-solve": "budget: tokens"}
-
-
 async def test_a_recipe_from_outside_the_tree(url: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OUTSIDE)
     recipe = {"use": f"{tmp_path}/mine.py:MINE", "seeds": 5}

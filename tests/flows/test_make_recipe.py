@@ -45,6 +45,11 @@ class FakeShards:
     accepted: list[int]
     delays: list[int]
     worked: list[int] = field(default_factory=list)
+    cut_at: int | None = None  # the shard in which a budget ends
+
+    def halted(self) -> str:
+        """As of the moment that the shard is in work."""
+        return "budget: tokens" if self.cut_at is not None and self.cut_at in self.worked else ""
 
     def write_seeds(self) -> Iterator[int]:
         for shard in range(len(self.accepted)):
@@ -61,7 +66,8 @@ class FakeShards:
         accounts = Accounts()
         count = accounts.stage("math/solve", "record")
         count.entered, count.accepted, count.rejected = 100, len(rows), 100 - len(rows)
-        summary = ShardSummary(job.shard, accounts, {"m": Usage(100, 200)})
+        cut = "budget: tokens" if job.shard == self.cut_at else ""
+        summary = ShardSummary(job.shard, accounts, {"m": Usage(100, 200)}, cut)
         path = self.folder.shard(self.plan.slug, job.shard)
         write_table(path, RECORDS, rows, {"provender.summary": summary.to_json()})
         return ShardSummary.read(path)
@@ -78,15 +84,17 @@ async def at_once() -> None:
     """There is always room."""
 
 
-def schedule(root: Path, run: RunConfig, accepted: list[int], delays: list[int]) -> tuple[RecipeResult, list[int]]:
+def schedule(
+    root: Path, run: RunConfig, accepted: list[int], delays: list[int], cut_at: int | None = None
+) -> tuple[RecipeResult, list[int]]:
     plan = resolve(run).recipes[0]
-    shards = FakeShards(RunFolder(root), plan, accepted, delays)
+    shards = FakeShards(RunFolder(root), plan, accepted, delays, cut_at=cut_at)
     scheduler = RecipeScheduler(
         plan=plan,
         folder=shards.folder,
         lookahead=run.lookahead,
         size=SIZE,
-        spending=Spending(run),
+        halted=shards.halted,
         work=shards.work,
         job=lambda shard: ShardJob(run, root, 0, shard),
         room=at_once,
@@ -123,12 +131,17 @@ def test_no_shard_is_begun_that_the_yield_says_is_not_needed(tmp_path: Path) -> 
     assert len(worked) <= 11  # eight are needed
 
 
-def test_budgets_end_the_recipe_and_are_named(tmp_path: Path) -> None:
-    for name, limit, shards in (("tokens", 700, 3), ("candidates_per_record", 50, 1)):
-        run = config(50, lookahead=1, budget={name: limit})
-        result, worked = schedule(tmp_path / name, run, [2] * 10, [0] * 10)
-        assert result.ended == f"budget: {name}"
-        assert len(worked) == shards
+def test_a_budget_ends_the_recipe_with_the_shard_that_it_cuts(tmp_path: Path) -> None:
+    result, worked = schedule(tmp_path, config(50, lookahead=1), [2] * 10, [0] * 10, cut_at=3)
+    assert result.ended == "budget: tokens"
+    assert not result.whole
+    assert worked == [0, 1, 2, 3]
+    assert len(result.selection.kept) == 8
+
+
+def test_a_target_that_is_met_in_time_counts_more_than_a_budget(tmp_path: Path) -> None:
+    result, _ = schedule(tmp_path, config(4, lookahead=3), [2] * 10, [0] * 10, cut_at=1)
+    assert result.ended == "target"
 
 
 def test_money_follows_the_price_table() -> None:
@@ -156,7 +169,7 @@ async def test_a_failing_shard_ends_the_others(tmp_path: Path) -> None:
             raise
 
     job = partial(ShardJob, run, tmp_path, 0)
-    scheduler = RecipeScheduler(plan, shards.folder, 2, SIZE, Spending(run), work, job, at_once)
+    scheduler = RecipeScheduler(plan, shards.folder, 2, SIZE, shards.halted, work, job, at_once)
     with pytest.raises(OSError, match="disk full"):
         await scheduler.run(shards.write_seeds())
     assert cancelled == [1]
