@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from flows import terminal
-from flows.commands import machine, rows, runs
+from flows.commands import machine, rows, runs, sandbox
 from flows.errors import ConfigError, UserError
 from flows.version import VERSION
 
@@ -45,6 +45,7 @@ COMMANDS = (
 
 for _command in COMMANDS:
     app.command()(_command)
+app.add_typer(sandbox.app)
 
 
 @app.callback(invoke_without_command=True)

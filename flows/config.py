@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from flows.config_errors import describe
 from flows.errors import ConfigError
+from sandbox.engine import IMAGE
 from served_model.reward import Api
 
 ROLES = ("default", "writer", "solver", "judge", "jury", "guard", "reward", "embedder")
@@ -103,8 +104,15 @@ class Budget(_Section):
 class SandboxSettings(_Section):
     """Where programs that a model wrote are run."""
 
-    backend: Literal["auto", "namespaces"] = Field("auto", description="auto takes what can isolate here.")
+    backend: Literal["auto", "docker", "namespaces"] = Field(
+        "auto", description="auto takes the first of namespaces and docker that works here, and the run says which."
+    )
+    image: str = Field(IMAGE, min_length=1, description="Image of the docker backend, from provender sandbox build.")
+    runtime: str | None = Field(None, min_length=1, description="Runtime of the docker backend, e.g. runsc (gVisor).")
     slots: int | None = Field(None, ge=1, description="Programs run at a time; none: one per core.")
+    unsafe_no_isolation: bool = Field(
+        False, description="Run programs without isolation where nothing can isolate; only by --unsafe-no-isolation."
+    )
 
 
 class RehearsalSettings(_Section):
@@ -162,7 +170,15 @@ class RunConfig(_Section):
         return self
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+def sandbox_settings(backend: str, unsafe: bool) -> SandboxSettings:
+    """From the command line. Raises ConfigError."""
+    try:
+        return SandboxSettings.model_validate({"backend": backend, "unsafe_no_isolation": unsafe})
+    except ValidationError as error:
+        raise ConfigError(f"--backend {backend}: auto, docker or namespaces") from error
+
+
+def load_config(path: Path, overrides: Sequence[str] = (), unsafe: bool = False) -> RunConfig:
     """Read and validate a TOML config. `overrides` are `KEY=VALUE` with dotted keys; VALUE is TOML, else text.
 
     Raises ConfigError with one line that names the file, the field and the remedy.
@@ -175,7 +191,12 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     for override in overrides:
         _apply(data, override)
-    return validate_config(data, str(path))
+    if isinstance(table := data.get("sandbox"), dict) and table.get("unsafe_no_isolation"):
+        raise ConfigError(f"{path}: sandbox.unsafe_no_isolation: say it on the command line, --unsafe-no-isolation")
+    config = validate_config(data, str(path))
+    if not unsafe:
+        return config
+    return config.model_copy(update={"sandbox": config.sandbox.model_copy(update={"unsafe_no_isolation": True})})
 
 
 def validate_config(data: Mapping[str, Any], origin: str) -> RunConfig:

@@ -64,7 +64,7 @@ def _packages() -> Finding:
 
 def _sandbox() -> Iterator[Finding]:
     for found in asyncio.run(probe()):
-        remedy = f"; {found.remedy}" if found.remedy and not found.ok else ""
+        remedy = f"; {found.remedy}" if found.remedy else ""
         yield Finding(f"sandbox {found.name}", found.ok, found.detail + remedy)
 
 

@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Iterator
 
 from corpus.errors import CorpusError
+from flows import progress
 from flows.config import SandboxSettings, api_key
 from flows.errors import ConfigError, UserError
 from flows.plan import RunPlan
 from flows.run_folder import RunFolder
+from flows.sandboxes import sandbox_for
 from flows.seed_plan import first_item, shard_size
-from sandbox import open_sandbox
 from sandbox.types import Request, Status
 
 LEAST_FREE_BYTES = 64 << 20
@@ -53,7 +54,7 @@ def _corpus_faults(plan: RunPlan, folder: RunFolder) -> Iterator[str]:
 
 async def require_sandbox(settings: SandboxSettings) -> None:
     """Run one program. Raises SandboxUnavailable with what to install or change, UserError for a wrong result."""
-    sandbox = open_sandbox(settings.backend, slots=1)
+    sandbox = sandbox_for(settings, slots=1)
     try:
         execution = await sandbox.run(Request("python", "print(6 * 7)"))
     finally:
@@ -61,3 +62,5 @@ async def require_sandbox(settings: SandboxSettings) -> None:
     if (execution.status, execution.stdout) != (Status.OK, "42\n"):
         detail = " ".join((execution.detail or execution.stderr).split())[:200]
         raise UserError(f"the sandbox runs, but not rightly: {execution.status} {detail}; see provender doctor")
+    isolated = "WITHOUT ISOLATION" if execution.backend == "none" else f"in the sandbox backend {execution.backend}"
+    progress.current().note(f"programs run {isolated}")

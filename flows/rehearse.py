@@ -42,6 +42,7 @@ SMALLER: Mapping[str, Mapping[str, Any]] = {
     "math/evolve": {"samples": 3},
 }
 """Settings with which a recipe asks for less than it would of a real model: a rehearsal is to end within minutes."""
+_SANDBOX = SandboxSettings()
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Rehearsed:
 Seeds = Annotated[int, Field(ge=1, description="Seeds of each recipe.")]
 Out = Annotated[str | None, Field(title="Folder", description="Run folder; empty: below runs/, by the settings.")]
 Settings = Annotated[RehearsalSettings, Field(description="What the double that plays the model gets wrong.")]
+Where = Annotated[SandboxSettings, Field(description="Where programs that a model wrote are run.")]
 Chosen = Annotated[list[str] | None, Field(description="Recipes such as math/solve or code/*; empty: all of them.")]
 
 
@@ -65,10 +67,11 @@ async def rehearse(
     settings: Settings = RehearsalSettings(),  # noqa: B008 - frozen; the form shows its defaults
     out: Out = None,
     recipes: Chosen = None,
+    sandbox: Where = _SANDBOX,
 ) -> State[Any]:
     """Run recipes (default: all) on `seeds` real seeds each, against the rehearsal model with faults planted."""
     folder = Path(out) if out else default_out(seeds, settings, recipes)
-    rehearsed = await rehearse_run(seeds, settings, folder, recipes)
+    rehearsed = await rehearse_run(seeds, settings, folder, recipes, sandbox)
     await acreate_markdown_artifact(key="escape-table", markdown=escapes_markdown(RunFolder(folder)))
     await show_result(rehearsed.published, RunFolder(folder))
     return Completed(message=f"{escaped_line(rehearsed.escapes)}; {summary_line(rehearsed.published)}", data=rehearsed)
@@ -88,7 +91,11 @@ def escaped_line(table: EscapeTable) -> str:
 
 
 async def rehearse_run(
-    seeds: int, settings: RehearsalSettings, out: Path, recipes: Sequence[str] | None = None
+    seeds: int,
+    settings: RehearsalSettings,
+    out: Path,
+    recipes: Sequence[str] | None = None,
+    sandbox: SandboxSettings = _SANDBOX,
 ) -> Rehearsed:
     """The flow's work. Raises UserError or ConfigError with one clear line."""
     chosen = choose_recipes(recipes)
@@ -105,7 +112,8 @@ async def rehearse_run(
         judge_accuracy=settings.judge_accuracy,
     )
     async with server as base_url:
-        published = await run(config_for(chosen, seeds, settings, base_url), str(out))
+        config = config_for(chosen, seeds, settings, base_url).model_copy(update={"sandbox": sandbox})
+        published = await run(config, str(out))
     table = read_escapes(folder)
     write_text(out / "rehearsal" / "escapes.txt", render(table) + "\n")
     report(folder, folder.read_run(), escape_tables(folder))
@@ -152,12 +160,18 @@ def write_knowledge(path: Path) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def start(seeds: int, settings: RehearsalSettings, out: Path, recipes: list[str] | None = None) -> Rehearsed:
+def start(
+    seeds: int,
+    settings: RehearsalSettings,
+    out: Path,
+    recipes: list[str] | None = None,
+    sandbox: SandboxSettings = _SANDBOX,
+) -> Rehearsed:
     """Run the flow from a program or the command line."""
     choose_recipes(recipes)
     require_writable(out)
-    asyncio.run(require_sandbox(SandboxSettings()))
+    asyncio.run(require_sandbox(sandbox))
     with prefect_api():
-        result = asyncio.run(rehearse(seeds, settings, str(out), recipes))
+        result = asyncio.run(rehearse(seeds, settings, str(out), recipes, sandbox))
     assert isinstance(result, Rehearsed)
     return result

@@ -19,13 +19,14 @@ from prefect.states import Completed
 from pydantic import BaseModel, Field, ValidationError
 
 import verifiers
+from flows.config import SandboxSettings
 from flows.cores import cores
 from flows.errors import ConfigError
 from flows.run_folder import RunFolder
+from flows.sandboxes import sandbox_for
 from records.schema import row_record
 from records.tables import atomic_file, read_rows
 from records.types import Outcome, Verdict
-from sandbox import open_sandbox
 from verifiers import (
     code_static,
     code_tests,
@@ -61,17 +62,18 @@ KINDS: Mapping[str, RowKind] = {
     "trace": RowKind(trace.Row, trace.prove_row),
     "refusal": RowKind(refusal.Row, refusal.prove_row),
 }
+_DEFAULT = SandboxSettings()
 RECORDS_KIND = "records"
 """Takes a run folder instead of rows, and answers the stored checks of its accepted records again."""
 
 
-async def verify_rows(kind: str, source: Path, out: Path, backend: str = "auto") -> Counter[str]:
+async def verify_rows(kind: str, source: Path, out: Path, sandbox: SandboxSettings = _DEFAULT) -> Counter[str]:
     """Write one verdict line per row of `source`, in order. Raises ConfigError for a kind or file that is not there."""
     if kind != RECORDS_KIND and kind not in KINDS:
         raise ConfigError(f"verify {kind}: unknown kind; known: {', '.join([*KINDS, RECORDS_KIND])}")
     _require_readable(source)
     counts: Counter[str] = Counter()
-    async with _resources(backend) as resources:
+    async with _resources(sandbox) as resources:
         with atomic_file(out) as partial, partial.open("wb") as lines:
             proofs = (
                 _prove_records(source, resources) if kind == RECORDS_KIND else _prove_lines(kind, source, resources)
@@ -93,8 +95,8 @@ def _require_readable(source: Path) -> None:
 
 
 @asynccontextmanager
-async def _resources(backend: str) -> AsyncIterator[Resources]:
-    sandbox = open_sandbox(backend)
+async def _resources(settings: SandboxSettings) -> AsyncIterator[Resources]:
+    sandbox = sandbox_for(settings)
     workers = ProcessPool(cores())
     try:
         yield Resources(sandbox, workers)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from flows.config import RunConfig, api_key
 from flows.cores import cores
+from flows.sandboxes import sandbox_for
 from flows.seed_gate import Load, SeedGate
 from flows.tally import Tally
-from sandbox import open_sandbox
 from sandbox.types import Sandbox
 from served_model.client import ChatClient
 from served_model.config import ModelConfig
@@ -64,7 +64,7 @@ async def workbench(config: RunConfig, paid: Mapping[str, Usage] | None = None) 
         yield shared
         return
     client = ChatClient(model_configs(config))
-    sandbox = open_sandbox(config.sandbox.backend, config.sandbox.slots)
+    sandbox = sandbox_for(config.sandbox)
     workers = ProcessPool(cores())
     gate = SeedGate(lambda: Load(client.slots, client.waiting))
     ticking = asyncio.create_task(gate.run())

@@ -1,23 +1,6 @@
 """The Docker backend: the same agent, as first process of a container of its own per slot.
 
-Covered. A program in this backend
-- sees no network (no interface but loopback, and sockets other than AF_UNIX are refused);
-- sees the image's files, read-only, and nothing of the host: no file, environment, process or socket, not the engine's;
-- has a private work area, limited in bytes and inodes, that is emptied and checked before each execution;
-- has no capability, cannot gain one, cannot make namespaces or mounts, and runs under the engine's system-call filter
-  and ours, under a user id of its own;
-- is limited in CPU time, wall time, processes, open files, file size, disk, output, and, by control group, memory;
-- leaves nothing: the first process kills and reaps everything after each run; it ends when our connection ends, the
-  engine removes the container then, and a janitor removes what was made but never started.
-
-Not covered.
-- Bugs of the kernel that an unprivileged process can reach through permitted calls, unless `runtime` names one that has
-  a kernel of its own (gVisor's runsc); side channels between processes on the same processor.
-- The engine itself: whoever may talk to it is as good as root on its machine, and that includes this process.
-- Names of the container's other processes (the agent, the test driver): their command lines can be read, nothing else.
-- Limits set on us (control groups, CPU quotas): containers belong to the engine, not to us.
-- Engines over TLS or SSH; engines and their containers when this process and the engine's machine both die at once
-  (the next start sweeps what the engine still holds of owners that are gone).
+What it covers and what not stands in THREATS.md beside this file.
 """
 
 from __future__ import annotations

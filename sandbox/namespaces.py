@@ -1,22 +1,6 @@
 """The embedded backend: Linux namespaces, without an engine, and without root where the kernel permits it.
 
-Covered. A program in this backend
-- sees no network at all (a network namespace without any interface up; sockets other than AF_UNIX are refused);
-- sees no host file but /usr and the interpreter's own directory, read-only, and a few made-up files in /etc; no home,
-  no environment, no socket, no process of the host;
-- has a private, size- and inode-limited file system that is made anew for each execution;
-- has no capability, cannot gain one, cannot make namespaces or mounts, and runs under a system-call filter;
-- is limited in CPU time, wall time, processes, open files, file size, disk, output, and memory;
-- leaves nothing: the first process of its namespace kills and reaps everything after each run, and dies with us.
-
-Not covered.
-- Bugs of the kernel that an unprivileged process can reach through permitted calls; side channels between processes on
-  the same processor. Use virtual machines, or gVisor through the Docker backend, against such adversaries.
-- Memory, where no control group can be made (an ordinary user without delegation): the bound is then per process
-  (address space) plus sampling of resident memory every 25 ms; a program may overshoot for that long.
-- Secrets inside /usr or the interpreter's directory: what is readable there by everybody is readable by programs.
-- Fair shares: a program uses its core up to its CPU limit.
-- Kernels before 5.14, architectures other than x86_64 and aarch64 (the latter's filter table is untested).
+What it covers and what not stands in THREATS.md beside this file.
 """
 
 from __future__ import annotations

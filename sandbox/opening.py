@@ -6,7 +6,7 @@ import asyncio
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox import seccomp
 from sandbox.backend import Backend, Slot
@@ -119,28 +119,32 @@ def _missing() -> str:
 
 
 async def probe() -> list[Finding]:
-    """Start a jail and run a three-line program in it: what works here, what does not, and how to get it."""
+    """Try each backend by a three-line program: what works here, what does not, and how to get it.
+
+    One backend is enough: what the others lack is told, and is no fault.
+    """
     missing = _missing()
-    findings = [Finding("platform", not missing, platform.platform(terse=True), missing)]
-    if not missing:
-        findings += [await _probe_namespaces(), _probe_memory()]
-    return findings
+    findings = [Finding("platform", True, platform.platform(terse=True))]
+    namespaces = Finding("namespaces", False, missing) if missing else await _try("namespaces", NamespaceBackend())
+    docker = await _try("docker", DockerBackend())
+    enough = namespaces.ok or docker.ok
+    findings += [replace(found, ok=found.ok or enough) for found in (namespaces, docker)]
+    return [*findings, _probe_memory()] if namespaces.ok else findings
 
 
-async def _probe_namespaces() -> Finding:
+async def _try(name: str, backend: Backend) -> Finding:
+    pool = SlotPool(backend, slots=1)
     try:
-        pool = SlotPool(NamespaceBackend(), slots=1)
-        try:
-            execution = await pool.run(Request("python", _TRIAL))
-        finally:
-            await pool.aclose()
+        execution = await pool.run(Request("python", _TRIAL))
     except SandboxError as error:
         detail, _, remedy = str(error).partition("; ")
-        return Finding("namespaces", False, detail, remedy)
+        return Finding(name, False, detail, remedy)
+    finally:
+        await pool.aclose()
     if execution.status is Status.OK and execution.stdout == _TRIAL_SAYS:
-        return Finding("namespaces", True, f"a jail runs programs, as {'root' if os.geteuid() == 0 else 'a user'}")
+        return Finding(name, True, f"runs programs, started by {'root' if os.geteuid() == 0 else 'a user'}")
     said = execution.stderr or execution.stdout
-    return Finding("namespaces", False, f"the trial ended with {execution.status}: {said}")
+    return Finding(name, False, f"the trial ended with {execution.status}: {said}")
 
 
 def _probe_memory() -> Finding:

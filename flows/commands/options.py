@@ -10,3 +10,7 @@ import typer
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables; errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, for scripts.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+Unsafe = Annotated[
+    bool, typer.Option("--unsafe-no-isolation", help="Run programs without isolation where nothing here can isolate.")
+]
+Backend = Annotated[str, typer.Option("--backend", help="Sandbox backend: auto, docker or namespaces.")]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from curation.rules import Rule
-from flows.commands.options import Json, Quiet
+from flows.commands.options import Backend, Json, Quiet, Unsafe
 
 
 def verify(
@@ -22,13 +22,16 @@ def verify(
     ],
     source: Annotated[Path, typer.Option("--in", help="Rows as JSON lines; for records: a run folder or a shard.")],
     out: Annotated[Path, typer.Option("--out", help="Verdicts as JSON lines, one per row, in order.")],
+    backend: Backend = "auto",
+    unsafe: Unsafe = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Prove rows that anybody made. The exit status does not depend on the verdicts."""
+    from flows.config import sandbox_settings
     from flows.verify_dataset import verify_rows
 
-    counts = asyncio.run(verify_rows(kind, source, out))
+    counts = asyncio.run(verify_rows(kind, source, out, sandbox_settings(backend, unsafe)))
     if as_json:
         print(json.dumps(dict(counts)))
     elif not quiet:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from flows import terminal
-from flows.commands.options import Json, Quiet, Run
+from flows.commands.options import Backend, Json, Quiet, Run, Unsafe
 from flows.errors import UserError
 from flows.progress import reporting
 
@@ -24,16 +24,19 @@ def rehearse(
         str | None, typer.Option(help="Comma-separated recipes, * for any: math/*; default: all.")
     ] = None,
     judge_accuracy: Annotated[float, typer.Option(min=0, max=1, help="Share of judgements that are right.")] = 1.0,
+    backend: Backend = "auto",
+    unsafe: Unsafe = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run the whole pipeline on the rehearsal model: no GPU, no key, no network."""
     from flows import rehearse as rehearsal
-    from flows.config import RehearsalSettings
+    from flows.config import RehearsalSettings, sandbox_settings
 
     with reporting(quiet or as_json):
         settings = RehearsalSettings(fault_rate=fault_rate, seed=seed, judge_accuracy=judge_accuracy)
-        result = rehearsal.start(seeds, settings, out, recipes.split(",") if recipes else None)
+        sandbox = sandbox_settings(backend, unsafe)
+        result = rehearsal.start(seeds, settings, out, recipes.split(",") if recipes else None, sandbox)
     if as_json:
         print(json.dumps(terminal.rehearsed_json(result), indent=2))
     elif not quiet:
@@ -49,6 +52,7 @@ def make(
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<name>-<fingerprint>.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value.")] = None,
     show_config: Annotated[bool, typer.Option("--show-config", help="Print the whole config and stop.")] = False,
+    unsafe: Unsafe = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -56,7 +60,7 @@ def make(
     from flows.config import load_config
     from flows.plan import resolve
 
-    settings = load_config(config, overrides or [])
+    settings = load_config(config, overrides or [], unsafe)
     plan = resolve(settings)
     if show_config:
         print(terminal.config_text(plan))

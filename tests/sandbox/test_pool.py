@@ -224,16 +224,19 @@ async def test_the_first_backend_that_starts_is_used_for_good() -> None:
 
 async def test_probe_really_runs_a_program() -> None:
     findings = {finding.name: finding for finding in await probe()}
-    assert findings["namespaces"].ok and findings["platform"].ok, findings
-    assert set(findings) == {"platform", "namespaces", "memory limit"}
+    assert all(finding.ok for finding in findings.values()), findings
+    assert set(findings) == {"platform", "namespaces", "docker", "memory limit"}
+    assert "runs programs" in findings["namespaces"].detail
 
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_probe_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.namespaces._BOOT", "raise SystemExit('unshare: Operation not permitted')")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///no/engine.sock")
     findings = {finding.name: finding for finding in await probe()}
-    assert not findings["namespaces"].ok
+    assert not findings["namespaces"].ok and not findings["docker"].ok
     assert "user namespaces" in findings["namespaces"].remedy
+    assert "start a Docker engine" in findings["docker"].remedy
 
 
 async def test_without_isolation_programs_still_meet_their_limits_and_leave_no_process() -> None:
