@@ -6,30 +6,28 @@ page's content security policy runs no script but the page's own, known by its h
 
 from __future__ import annotations
 
-import base64
-import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
-from audit.chains import Row, json_items, load_chains, scan, shard_files
-from audit.inert import inert
-from audit.statistics import COLUMNS, LENGTHS, Statistics, length_label
-from audit.tables import is_number
+from audit.chains import Row, load_chains, scan, shard_files
+from audit.findings import Audit, Limits, finish
+from audit.page import LONGEST_TEXT, render_page
+from audit.statistics import COLUMNS, LENGTHS, OUTCOMES, Statistics, length_label
+from audit.views import HEIGHT, WIDTH, SliceView, shown_documents, slice_views
 from audit.yield_table import reasons_table, yield_table
 from records.accounts import Accounts, StageCount
-from records.tables import write_text
+from records.tables import read_rows, write_text
+from records.types import stable_hash
 from served_model.rehearsal.asking import MODEL as REHEARSAL
 
-LONGEST_TEXT = 6_000
-"""Characters of one text that the page shows; `provender inspect` shows the rest."""
-
+__all__ = ["LONGEST_TEXT", "ReportFacts", "ReportTable", "write_report"]
+MOST_BYTES = 5_000_000
+"""Of the shown records, as they are stored: the page is to stay below 10 MB and open at once."""
+DROPS_PER_REASON = 2
 FATES = ("accepted", "rejected", "unjudged", "dropped")
-OUTCOMES = ("pass", "fail", "unjudged")
 
 
 @dataclass(frozen=True)
@@ -58,56 +56,74 @@ class ReportFacts:
 
 
 def write_report(run_root: Path, out: Path, facts: ReportFacts) -> None:
-    """Write the page to `out`, atomically. Two passes over the shards; memory holds the sampled chains only.
+    """Write the page to `out`, atomically. Two passes over the shards; memory holds samples only.
 
     The same run gives the same page. Raises OSError.
     """
     files = shard_files(run_root)
     statistics = Statistics()
     statistics.add(scan(files, COLUMNS))
-    sampled = statistics.sampled_chains()
-    chains = load_chains(files, sampled)
-    write_text(out, _render(facts, statistics, [chains[chain] for chain in sampled]))
+    audit = finish(statistics.survey, Limits())
+    views = slice_views(audit)
+    wanted = list(dict.fromkeys([*statistics.sampled_chains(), *shown_documents(views)]))
+    loaded = load_chains(files, wanted)
+    chains = list(_affordable([loaded[chain] for chain in wanted if chain in loaded]))
+    drops = _sampled_drops(run_root / "drops.parquet")
+    write_text(out, render_page("report.html.j2", _context(facts, statistics, (audit, views), chains, drops)))
 
 
-def _render(facts: ReportFacts, statistics: Statistics, chains: Sequence[Sequence[Row]]) -> str:
-    script = _resource("report_script.html.j2")
+def _context(
+    facts: ReportFacts,
+    statistics: Statistics,
+    audited: tuple[Audit, Sequence[SliceView]],
+    chains: Sequence[Sequence[Row]],
+    drops: Sequence[Row],
+) -> dict[str, Any]:
     models = sorted({*facts.models, *statistics.models} - {""})
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True)
-    environment.filters |= {
-        "items_of": json_items,
-        "is_number": lambda value: is_number(str(value)),
-        "rest": lambda row: row[1:],
+    audit, views = audited
+    return {
+        "facts": facts,
+        "models": models,
+        "is_rehearsal": REHEARSAL in models,
+        "funnels": list(_funnels(facts.accounts)),
+        "yields": yield_table(facts.accounts),
+        "reasons": reasons_table(facts.accounts),
+        "correction": statistics.correction_table(),
+        "lengths": [(recipe, list(_length_bars(statistics, recipe))) for recipe in statistics.recipes],
+        "facets": [(recipe, statistics.facet_rows(recipe)) for recipe in statistics.recipes],
+        "findings": audit.findings,
+        "views": views,
+        "anchors": {chain[-1]["chain_id"] for chain in chains},
+        "size": (WIDTH, HEIGHT),
+        "chains": chains,
+        "drops": drops,
+        "fates": FATES,
+        "outcomes": OUTCOMES,
+        "choices": _choices(chains, drops),
     }
-    return environment.from_string(_resource("report.html.j2")).render(
-        facts=facts,
-        models=models,
-        is_rehearsal=REHEARSAL in models,
-        css=_resource("report.css"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        funnels=list(_funnels(facts.accounts)),
-        yields=yield_table(facts.accounts),
-        reasons=reasons_table(facts.accounts),
-        correction=statistics.correction_table(),
-        lengths=[(recipe, list(_length_bars(statistics, recipe))) for recipe in statistics.recipes],
-        chains=chains,
-        fates=FATES,
-        outcomes=OUTCOMES,
-        choices=_choices([chain[-1] for chain in chains]),
-    )
 
 
-def _resource(name: str) -> str:
-    return resources.files(__package__ or "audit").joinpath("templates", name).read_text(encoding="utf-8")
+def _affordable(chains: Sequence[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+    """The chains until MOST_BYTES is spent; what is too large is left out, the smaller ones after it are not."""
+    left = MOST_BYTES
+    for chain in chains:
+        size = sum(len(str(value)) for row in chain for value in row.values() if value)
+        if size <= left:
+            left -= size
+            yield chain
 
 
-def _shown(value: Any) -> Any:
-    """What the template prints: text made inert and cut; the engine escapes it afterwards."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):  # numbers, and what the template has escaped already
-        return value
-    rest = len(value) - LONGEST_TEXT
-    return inert(value if rest <= 0 else f"{value[:LONGEST_TEXT]}\n… {rest} more characters …")
+def _sampled_drops(path: Path) -> list[Row]:
+    """A few drops of every recipe, stage and reason; the same ones each time."""
+    kept: Counter[tuple[str, str, str]] = Counter()
+    rows: list[Row] = []
+    drops = read_rows([path]) if path.exists() else ()
+    for row in sorted(drops, key=lambda row: stable_hash("drop", row["id"], row["stage"])):
+        key = (row["recipe"], row["stage"], row["reason"])
+        kept[key] += 1
+        if kept[key] <= DROPS_PER_REASON:
+            rows.append(row)
+    return sorted(rows, key=lambda row: (row["recipe"], row["stage"], row["reason"], row["id"]))
 
 
 def _funnels(accounts: Accounts) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -137,10 +153,12 @@ def _length_bars(statistics: Statistics, recipe: str) -> Iterator[tuple[str, lis
         yield length_label(index), [(outcome, count, round(100 * count / highest, 2)) for outcome, count in bars]
 
 
-def _choices(finals: Sequence[Row]) -> dict[str, list[str]]:
+def _choices(chains: Sequence[Sequence[Row]], drops: Sequence[Row]) -> dict[str, list[str]]:
     """What the filters offer."""
+    finals = [chain[-1] for chain in chains]
+    said = {f"{row['decided_by']}: {row['reason']}" for chain in chains for row in chain}
     return {
-        "outcome": sorted({row["outcome"] for row in finals}),
-        "recipe": sorted({row["recipe"] for row in finals}),
-        "reason": sorted({f"{row['decided_by']}: {row['reason']}" for row in finals}),
+        "outcome": sorted({row["outcome"] for row in finals} | ({"dropped"} if drops else set())),
+        "recipe": sorted({row["recipe"] for row in (*finals, *drops)}),
+        "reason": sorted(said | {f"{row['stage']}: {row['reason']}" for row in drops}),
     }

@@ -13,7 +13,7 @@ from records.types import stable_hash
 
 LONGEST = 1_500
 """Characters of one message that a sample shows."""
-COLUMNS = 100
+COLUMNS = 76
 _BACKTICKS = re.compile(r"`+")
 _COLUMNS = ("chain_id", "outcome", "is_final")
 

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from audit.chains import Row, reply_of
+from audit.survey import LENGTH_BOUNDS, Document, Survey
 from audit.tables import Table, percent
 from records.types import stable_hash
 
-COLUMNS = ("id", "chain_id", "recipe", "attempt", "is_final", "outcome", "model", "messages")
+COLUMNS = (
+    "id",
+    "chain_id",
+    "recipe",
+    "attempt",
+    "is_final",
+    "outcome",
+    "decided_by",
+    "reason",
+    "model",
+    "messages",
+    "metadata",
+    "seed_text",
+)
 SAMPLE = 12
 """Chains shown per recipe and outcome."""
-
-LENGTHS = (125, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
-"""Upper bounds of the length classes, in characters; one more class lies above."""
+PER_REASON = 2
+"""Further chains shown per recipe and reason, so that every number of the page leads to a record."""
+SURVEYED = 800
+"""Chains of a recipe that are read for artefacts, phrases and clusters; `provender audit` searches all."""
+FACETS = ("difficulty", "language", "topic", "skill", "skills", "category", "level")
+"""What recipes say of a record in its metadata and people want shares of."""
+FACET_VALUES = 20
+LENGTHS = LENGTH_BOUNDS
+OUTCOMES = ("pass", "fail", "unjudged")
 
 
 @dataclass
@@ -27,7 +48,9 @@ class Statistics:
     lengths: Counter[tuple[str, int, str]] = field(default_factory=Counter)  # recipe, length class, outcome
     chains: Counter[str] = field(default_factory=Counter)
     models: set[str] = field(default_factory=set)
-    _samples: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+    facets: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # recipe, facet, value, outcome
+    survey: Survey = field(default_factory=lambda: Survey(every=False, sample=SURVEYED))
+    _samples: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Take in rows with COLUMNS."""
@@ -38,12 +61,38 @@ class Statistics:
                 self._add_final(row)
 
     def _add_final(self, row: Row) -> None:
-        recipe, outcome = row["recipe"], row["outcome"]
+        recipe, outcome, chain = row["recipe"], row["outcome"], row["chain_id"]
+        reply = reply_of(row["messages"])
         self.chains[recipe] += 1
-        self.lengths[recipe, length_class(len(reply_of(row["messages"]))), outcome] += 1
-        sample = self._samples.setdefault((recipe, outcome), [])
-        insort(sample, (stable_hash("report sample", row["id"]), row["chain_id"]))
-        del sample[SAMPLE:]
+        self.lengths[recipe, length_class(len(reply)), outcome] += 1
+        rank = (stable_hash("report sample", row["id"]), chain)
+        self._keep((recipe, outcome), rank, SAMPLE)
+        self._keep((recipe, outcome, row["decided_by"], row["reason"]), rank, PER_REASON)
+        good = None if outcome == "unjudged" else outcome == "pass"
+        self.survey.add([Document(chain, recipe, reply, row["seed_text"], good)])
+        for facet, value in facets_of(row):
+            self.facets[recipe, facet, value, outcome] += 1
+
+    def _keep(self, key: tuple[str, ...], rank: tuple[str, str], most: int) -> None:
+        sample = self._samples.setdefault(key, [])
+        if len(sample) < most or rank < sample[-1]:
+            insort(sample, rank)
+            del sample[most:]
+
+    def facet_rows(self, recipe: str) -> list[tuple[str, str, dict[str, int]]]:
+        """Facet, value, and chains by outcome: of each facet the most frequent values."""
+        values: dict[tuple[str, str], dict[str, int]] = {}
+        for (of, facet, value, outcome), count in self.facets.items():
+            if of == recipe:
+                values.setdefault((facet, value), {})[outcome] = count
+        ranked = sorted(values.items(), key=lambda item: (item[0][0], -sum(item[1].values()), item[0][1]))
+        shown: Counter[str] = Counter()
+        rows = []
+        for (facet, value), counts in ranked:
+            shown[facet] += 1
+            if shown[facet] <= FACET_VALUES:
+                rows.append((facet, value, counts))
+        return rows
 
     @property
     def recipes(self) -> list[str]:
@@ -51,8 +100,9 @@ class Statistics:
         return sorted(self.chains)
 
     def sampled_chains(self) -> list[str]:
-        """Ids of the chains to show: by recipe and outcome, in random order that depends on the records' ids only."""
-        return [chain for key in sorted(self._samples) for _, chain in self._samples[key]]
+        """Ids of the chains to show, each once: by recipe and outcome, in random order that depends on the ids only."""
+        keys = sorted(self._samples, key=lambda key: (key[:2], len(key), key))
+        return list(dict.fromkeys(chain for key in keys for _, chain in self._samples[key]))
 
     def correction_table(self) -> Table:
         """Per recipe and attempt: how many were tried and passed, and how many chains had passed by then."""
@@ -60,12 +110,22 @@ class Statistics:
         for recipe in self.recipes:
             solved = 0
             for attempt in sorted({key[1] for key in self.attempts if key[0] == recipe}):
-                tried = sum(self.attempts[recipe, attempt, outcome] for outcome in ("pass", "fail", "unjudged"))
+                tried = sum(self.attempts[recipe, attempt, outcome] for outcome in OUTCOMES)
                 passed = self.attempts[recipe, attempt, "pass"]
                 solved += passed
                 share = percent(solved, self.chains[recipe])
                 rows.append((recipe, attempt + 1, tried, passed, percent(passed, tried), solved, share))
         return ("recipe", "attempt", "tried", "passed", "pass rate", "passed so far", "of all chains"), rows
+
+
+def facets_of(row: Row) -> Iterator[tuple[str, str]]:
+    """Facet and value, as the record's metadata says them."""
+    metadata = json.loads(row["metadata"])
+    for facet in FACETS:
+        value = metadata.get(facet)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str | int | float) and one != "":
+                yield facet, str(one)[:60]
 
 
 def length_class(characters: int) -> int:

@@ -35,6 +35,7 @@ COMMANDS = (
     runs.make,
     rows.verify,
     rows.curate,
+    rows.audit,
     runs.export,
     runs.report,
     runs.inspect,

@@ -14,6 +14,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.types.entrypoint import EntrypointType
 
+from flows.audit_dataset import audit_dataset
 from flows.config import load_config
 from flows.curate_dataset import curate_dataset
 from flows.errors import ConfigError
@@ -65,6 +66,7 @@ FLOWS: tuple[tuple[Flow[..., Any], str, str], ...] = (
     ),
     (verify_dataset, "verify", "Prove rows that anybody made; one verdict per row."),
     (curate_dataset, "curate", "Drop repetition, contamination and duplicates from any dataset."),
+    (audit_dataset, "audit", "Look over a dataset; fails on artefacts, repeated phrases, poor clusters and drift."),
 )
 """Every flow with a deployment whose parameters are filled in when it is run."""
 

@@ -1,4 +1,4 @@
-"""Commands on anybody's rows and datasets: verify, curate."""
+"""Commands on anybody's rows and datasets: verify, curate, audit."""
 
 from __future__ import annotations
 
@@ -75,3 +75,23 @@ def curate(
     curated = curate_any(dataset, out, benchmarks or (), options, (chosen, mix))
     if not quiet:
         print(curated.text().rstrip())
+
+
+def audit(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="A run folder, Parquet, or JSON lines.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for result, page, log and baseline.")] = None,
+    limits: Annotated[list[str] | None, typer.Option("--limit", metavar="NAME=VALUE", help="Another limit.")] = None,
+    field: Annotated[str | None, typer.Option("--field", help="Column that holds the text.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Look for artefacts, repeated phrases, poor clusters and drift; exit status 1 where a limit is exceeded."""
+    from flows import audit_dataset
+
+    checked = audit_dataset.parse_limits(limits or [])
+    result, place = audit_dataset.run_audit(dataset, out, checked, field)
+    if as_json:
+        print(json.dumps(result.to_json(), indent=2))
+    elif not quiet:
+        print(audit_dataset.text(result, place))
+    audit_dataset.require_none(result.findings)

@@ -22,7 +22,7 @@ HOSTILE = (
     "<svg/onload=alert(1)>"
     "[x](javascript:alert(1)) <a href=javascript:alert(1)>x</a> {{ 7 * 7 }} {% raw %} <!-- \x1b[31m\x00\u202e &lt;b&gt;"
 )
-VOID = {"meta", "link"}
+VOID = {"meta", "link", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -103,7 +103,7 @@ def test_nothing_that_a_model_wrote_becomes_markup(tmp_path: Path) -> None:
         }
         return page(tmp_path / name, rows_with(text), **said)
 
-    hostile, plain = written("hostile", HOSTILE), written("plain", "plain words")
+    hostile, plain = written("hostile", HOSTILE), written("plain", "plain words, damaged as well: \x1b")
     assert hostile.tags == plain.tags
     assert hostile.attributes == plain.attributes
     assert hostile.scripts == plain.scripts
@@ -154,7 +154,8 @@ def test_sample_holds_every_outcome_of_every_recipe_and_no_more_than_enough(tmp_
     rows += [row("f", FAIL, "wrong_answer", check=Answer(), recipe="math/solve"), row("u", UNJUDGED, "sandbox_error")]
     made = page(tmp_path, rows)
     shown = Counter((one["data-recipe"], one["data-outcome"]) for one in made.records)
-    assert shown == {("code/solve", "pass"): SAMPLE, ("math/solve", "fail"): 1, ("code/solve", "unjudged"): 1}
+    assert shown.keys() == {("code/solve", "pass"), ("math/solve", "fail"), ("code/solve", "unjudged")}
+    assert SAMPLE <= shown["code/solve", "pass"] <= SAMPLE + 10  # those that the audit views name come on top
     assert "math_answer: wrong_answer" in {one["data-reason"] for one in made.records}
 
 

@@ -61,6 +61,7 @@ def test_a_deployment_per_config_and_one_per_flow(tmp_path: Path) -> None:
         "rehearse/rehearse",
         "verify_dataset/verify",
         "curate_dataset/curate",
+        "audit/audit",
     }
     nightly = made["make_dataset/nightly"]
     assert nightly.parameters["config"]["recipes"][0]["use"] == "math/solve"
