@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from generators.code import solve_with_tests
+from generators.code import backtranslate, debug, solve_with_tests
+from generators.code import evolve as evolve_code
 from generators.factuality import knowledge_probe, question
 from generators.math import (
     code_interleaved,
@@ -22,6 +23,9 @@ RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         solve_with_tests.RECIPE,
+        debug.RECIPE,
+        evolve_code.RECIPE,
+        backtranslate.RECIPE,
         solve.RECIPE,
         from_text.RECIPE,
         code_interleaved.RECIPE,

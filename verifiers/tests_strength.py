@@ -42,7 +42,7 @@ class TestsStrength(Check):
     kind: ClassVar[str] = "tests_strength"
     language: str
     tests: str
-    min_mutation_score: float = 0.7
+    min_mutation_score: float = 0.6
     min_branch_coverage: float = 0.9
     max_mutants: int = 12
     reruns: int = 2

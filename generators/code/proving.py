@@ -40,7 +40,7 @@ class CodeSettings(Settings):
     min_pass_rate: float = Field(0.8, gt=0, le=1)
     solutions: int = Field(2, ge=1, le=32)
     max_solutions: int = Field(4, ge=1, le=64)
-    min_mutation_score: float = Field(0.7, ge=0, le=1)
+    min_mutation_score: float = Field(0.6, ge=0, le=1)
     min_branch_coverage: float = Field(0.9, ge=0, le=1)
     max_mutants: int = Field(12, ge=0, le=1000)
     reruns: int = Field(2, ge=0, le=20)

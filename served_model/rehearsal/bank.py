@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from served_model.rehearsal.material import PATTERNS, Material, draw_parameter
+from served_model.rehearsal.twists import TWISTS, find_twist, twisted, untwisted
 
 THEMES = ("text", "lists", "numbers", "tables")
 PLACEHOLDER = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<plain>\w+))")
@@ -47,11 +48,15 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A family with its parameters (name and literal text of each) and the name of the function asked for."""
+    """A family with its parameters (name and literal text of each) and the name of the function asked for.
+
+    `twist` names the rule that makes it a harder problem; empty for a plain one.
+    """
 
     family: Family
     function: str
     values: tuple[tuple[str, str], ...]
+    twist: str = ""
 
     def fill(self, template: str, **extra: str) -> str:
         """Put the parameters into one of the family's templates."""
@@ -87,12 +92,14 @@ class Task:
     def problem(self) -> str:
         """The problem text, as one paragraph that ends with an example."""
         shown = repr(expected(self)[0])
-        return " ".join(self.fill(self.family.problem, shown=shown).split())
+        plain = " ".join(self.fill(self.family.problem, shown=shown).split())
+        return f"{plain} {TWISTS[self.twist].sentence}" if self.twist else plain
 
     def program(self, body: str) -> str:
         """A whole program from a function body."""
         imports = f"{self.family.imports}\n\n\n" if self.family.imports else ""
-        return f"{imports}{self.signature}\n{self.fill(body).strip(chr(10))}\n"
+        plain = f"{imports}{self.signature}\n{self.fill(body).strip(chr(10))}\n"
+        return twisted(plain, self.function, self.parameters, self.twist) if self.twist else plain
 
 
 @lru_cache(maxsize=1)
@@ -124,7 +131,25 @@ def recognise(problem: str, signature: str) -> Task | None:
         match = _pattern(family).search(text)
         if match is not None and function[1].startswith(f"{family.verb}_"):
             values = tuple((name, match[name]) for name, _ in family.params)
-            return Task(family, function[1], values) if _in_bounds(family, values) else None
+            task = Task(family, function[1], values, find_twist(problem))
+            return task if _in_bounds(family, values) else None
+    return None
+
+
+def recognise_program(source: str, rng: Random) -> Task | None:
+    """The task that a right program of the bank solves, comments aside; parameters that it does not show are drawn."""
+    lines = [line for line in source.splitlines() if not line.lstrip().startswith(("#", '"""'))]
+    code, twist = untwisted("\n".join(lines))
+    function = re.search(r"def\s+([a-z]+_[a-z]{3,12})\(", code)
+    for family in load_families() if function is not None else ():
+        match = _body_pattern(family).search(code)
+        if match is not None and function is not None and function[1].startswith(f"{family.verb}_"):
+            shown, material = match.groupdict(), Material.of(source)
+            values = tuple(
+                (name, shown.get(name) or draw_parameter(kind, material, rng)) for name, kind in family.params
+            )
+            task = Task(family, function[1], values, twist)
+            return task if _in_bounds(family, values) else None
     return None
 
 
@@ -191,17 +216,26 @@ def _family(entry: Mapping[str, Any]) -> Family:
 
 @lru_cache(maxsize=256)
 def _pattern(family: Family) -> re.Pattern[str]:
+    return _template_pattern(family, family.problem)
+
+
+@lru_cache(maxsize=256)
+def _body_pattern(family: Family) -> re.Pattern[str]:
+    return _template_pattern(family, family.body)
+
+
+def _template_pattern(family: Family, template: str) -> re.Pattern[str]:
     kinds = dict(family.params)
     pieces: list[str] = []
     position = 0
-    for match in PLACEHOLDER.finditer(family.problem):
-        pieces.append(_literal(family.problem[position : match.start()]))
+    for match in PLACEHOLDER.finditer(template):
+        pieces.append(_literal(template[position : match.start()]))
         name = match["braced"] or match["plain"]
         pieces.append(_group(name, kinds))
         kinds = {key: "again" if key == name else kind for key, kind in kinds.items()}
         position = match.end()
-    pieces.append(_literal(family.problem[position:]))
-    return re.compile("".join(pieces).strip())
+    pieces.append(_literal(template[position:]))
+    return re.compile("".join(pieces).strip().removeprefix(r"\s+").removesuffix(r"\s+"))
 
 
 def _in_bounds(family: Family, values: Sequence[tuple[str, str]]) -> bool:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from served_model.rehearsal.code_player import play_problem, play_solution, play_tests
+from served_model.rehearsal.evolve_player import play_evolve
 from served_model.rehearsal.revise_player import play_revise
+from served_model.rehearsal.rewrite_player import play_document, play_fidelity, play_rebuild
 from served_model.rehearsal.role import Fault, Role, of_tags
 
 PROBLEM = "generators.code/problem"
 SOLUTION = "generators.code/solution"
 TESTS = "generators.code/tests"
 REVISE = "generators.code/revise"
+EVOLVE = "generators.code/evolve"
+DOCUMENT = "generators.code/document"
+REBUILD = "generators.code/rebuild"
+FIDELITY = "generators.code/fidelity"
 
 ROLES = (
     Role(
@@ -65,5 +71,47 @@ ROLES = (
             "no_op": Fault(2, "execution"),
         },
         of_tags(play_revise),
+    ),
+    Role(
+        EVOLVE,
+        frozenset({"problem", "signature", "solution"}),
+        {
+            "same_problem": Fault(4, "execution"),
+            "holds_solution": Fault(2, "format"),
+            "missing_section": Fault(1, "format"),
+            "truncated": Fault(1, "format"),
+        },
+        of_tags(play_evolve),
+    ),
+    Role(
+        DOCUMENT,
+        frozenset({"code"}),
+        {
+            "leaks_code": Fault(4, "format"),
+            "vague": Fault(2, "execution"),
+            "wrong_documentation": Fault(4, "execution"),
+            "truncated": Fault(1, "format"),
+        },
+        of_tags(play_document),
+    ),
+    Role(
+        REBUILD,
+        frozenset({"documentation", "signature"}),
+        {
+            "wrong_solution": Fault(5, "execution"),
+            "syntax_error": Fault(1, "execution"),
+            "undefined_name": Fault(2, "execution"),
+            "endless_loop": Fault(1, "execution"),
+            "verdict_spoof": Fault(2, "execution"),
+            "no_code_block": Fault(1, "format"),
+            "truncated": Fault(1, "format"),
+        },
+        of_tags(play_rebuild),
+    ),
+    Role(
+        FIDELITY,
+        frozenset({"original", "documentation", "rebuilt"}),
+        {"unparsable_judgement": Fault(1, "format")},
+        play_fidelity,
     ),
 )

@@ -450,10 +450,18 @@ FIELDS = {
     "tests": "def test_a():\n    assert f(1) == 1",
     "feedback": "It failed.",
     "min_tests": "5",
+    "operation": "Add a rule.",
+    "code": "def f(x):\n    return x",
+    "documentation": "Returns what it is given.",
+    "error": "It failed.",
+    "original": "def f(x):\n    return x",
+    "rebuilt": "def f(y):\n    return y",
+    "reply_form": "{}",
 }
+PROMPTS = ["problem", "solution", "tests", "revise", "example", "evolve", "document", "rebuild", "explain", "failed"]
 
 
-@pytest.mark.parametrize("name", ["problem", "solution", "tests", "revise", "example"])
+@pytest.mark.parametrize("name", [*PROMPTS, "fidelity"])
 async def test_prompts_are_as_they_were(name: str) -> None:
     """A changed prompt is a changed dataset: whoever changes one changes its golden file with it."""
     prompt = load_prompt("generators.code", name)
