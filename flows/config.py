@@ -115,6 +115,15 @@ class SandboxSettings(_Section):
     )
 
 
+class JudgingSettings(_Section):
+    """What judges must be. It changes no row: known answers are mixed in by the recipes' own settings."""
+
+    min_accuracy: float = Field(
+        0.7, ge=0, le=1, description="Share of known answers that each judge must get right, or the run stops."
+    )
+    other_than_generator: bool = Field(False, description="Whether judges must be other models than writer and solver.")
+
+
 class RehearsalSettings(_Section):
     """The double that plays the model: how much goes wrong, and from which seed. `provender rehearse` sets it."""
 
@@ -152,6 +161,7 @@ class RunConfig(_Section):
     recipes: list[RecipeChoice] = Field(min_length=1, description="What to make.")
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
+    judging: JudgingSettings = JudgingSettings()
     rehearsal: RehearsalSettings | None = Field(None, description="Set by provender rehearse; no model is asked then.")
     heldout_tools: float = Field(
         0, ge=0, lt=1, description="Share of tools kept out of the training split: their rows form a split `test`."

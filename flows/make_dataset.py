@@ -24,6 +24,7 @@ from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.engine import prefect_api
 from flows.errors import UserError
+from flows.judging import JudgeWatch
 from flows.loop import gather_or_cancel
 from flows.make_recipe import RecipeResult, RecipeScheduler
 from flows.make_shard import ShardJob, ShardSummary, make_shard
@@ -181,8 +182,7 @@ async def _make_recipes(
     A recipe whose corpus is what another one makes starts when that one has ended.
     """
     plan = live.plan
-    loop = asyncio.get_running_loop()
-    ends: list[asyncio.Future[RecipeResult]] = [loop.create_future() for _ in plan.recipes]
+    ends: list[asyncio.Future[RecipeResult]] = [asyncio.get_running_loop().create_future() for _ in plan.recipes]
 
     async def make(index: int, recipe: RecipePlan) -> RecipeResult:
         upstream = None
@@ -209,6 +209,7 @@ async def _make_recipes(
             work=lambda job: live.shown(recipe.slug, work_shard(job, recipe.slug)),
             job=lambda shard: ShardJob(config, root, index, shard),
             room=bench.gate.room,
+            judges=JudgeWatch(config.judging.min_accuracy),
         )
         return await scheduler.run(recipe.seed_plan(config, folder, sizes[recipe.slug], upstream).write_shards())
 

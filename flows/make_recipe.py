@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from curation.selection import COLUMNS, Selection
+from flows.judging import JudgeWatch
 from flows.make_shard import ShardJob, ShardSummary
 from flows.plan import RecipePlan
 from flows.run_folder import RunFolder
@@ -50,6 +51,7 @@ class RecipeScheduler:
     work: WorkShard
     job: Callable[[int], ShardJob]
     room: Room  # returns when a further shard would find places soon
+    judges: JudgeWatch = field(default_factory=lambda: JudgeWatch(0))
 
     def __post_init__(self) -> None:
         self.result = RecipeResult(self.plan.selection())
@@ -120,7 +122,7 @@ class RecipeScheduler:
         return await self.work(self.job(shard))
 
     async def _finish(self) -> None:
-        """Wait for the oldest shard and take it into account."""
+        """Wait for the oldest shard and take it into account. Raises UserError for a judge that is not good enough."""
         summary = await self._window[0]
         self._window.popleft()
         self.result.shards += 1
@@ -130,6 +132,7 @@ class RecipeScheduler:
         self.result.selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)], COLUMNS))
         if summary.cut:
             self.result.ended = summary.cut
+        self.judges.add(summary.judges)
 
 
 async def _cancel(tasks: deque[asyncio.Task[ShardSummary]]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
 from flows.config import RunConfig
 from flows.errors import UserError
+from flows.judging import Counts, count_probes
 from flows.loop import Listener, Loop, ShardResult
 from flows.plan import RecipePlan, resolve_recipe
 from flows.run_folder import RunFolder
@@ -48,6 +49,7 @@ class ShardSummary:
     accounts: Accounts
     usage: Mapping[str, Usage]  # by model name
     cut: str = ""  # the limit that ended it before all of its seeds were worked
+    judges: Counts = field(default_factory=dict)  # their known answers
 
     @property
     def accepted_of(self) -> tuple[int, int]:
@@ -58,15 +60,20 @@ class ShardSummary:
     def to_json(self) -> str:
         """For the file-level metadata of the shard."""
         usage = {name: [item.prompt_tokens, item.completion_tokens] for name, item in sorted(self.usage.items())}
-        accounts = self.accounts.to_json()
-        return orjson.dumps({"shard": self.shard, "accounts": accounts, "usage": usage, "cut": self.cut}).decode()
+        judges = {prompt: dict(sorted(models.items())) for prompt, models in sorted(self.judges.items())}
+        data = {"shard": self.shard, "accounts": self.accounts.to_json(), "usage": usage, "cut": self.cut}
+        return orjson.dumps(data | {"judges": judges}).decode()
 
     @classmethod
     def read(cls, path: Path) -> ShardSummary:
         """The summary of a shard on disk."""
         data = orjson.loads(read_extra(path, "provender.summary"))
         usage = {name: Usage(*counts) for name, counts in data["usage"].items()}
-        return cls(data["shard"], Accounts.from_json(data["accounts"]), usage, data.get("cut", ""))
+        judges = {
+            prompt: {model: (right, total) for model, (right, total) in models.items()}
+            for prompt, models in data.get("judges", {}).items()
+        }
+        return cls(data["shard"], Accounts.from_json(data["accounts"]), usage, data.get("cut", ""), judges)
 
 
 async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
@@ -93,7 +100,8 @@ async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
             loop = Loop(plan.recipe, resources, verify, heard, bench.gate)
             result = await loop.run(read_seeds(folder, plan.slug, job.shard))
         _refuse_broken_judgement(plan, result)
-        summary = ShardSummary(job.shard, result.accounts, usage_of(journal.path), result.cut)
+        probes = count_probes(result.chains)
+        summary = ShardSummary(job.shard, result.accounts, usage_of(journal.path), result.cut, probes)
         # In a thread: a slow disk must not hold up the other shards' requests.
         await asyncio.to_thread(_commit, folder, path, summary, result, journal)
         return summary

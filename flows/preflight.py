@@ -9,6 +9,7 @@ from corpus.errors import CorpusError
 from flows import progress
 from flows.config import SandboxSettings, api_key
 from flows.errors import ConfigError, UserError
+from flows.judging import require_other_judge
 from flows.plan import RunPlan
 from flows.run_folder import RunFolder
 from flows.sandboxes import sandbox_for
@@ -22,6 +23,7 @@ LEAST_FREE_BYTES = 64 << 20
 async def preflight(plan: RunPlan, folder: RunFolder) -> None:
     """Refuse a missing key, an empty corpus, a full disk, no sandbox. Raises UserError, SandboxError."""
     require_inputs(plan, folder)
+    require_other_judge(plan.config)
     if any(recipe.recipe.sandbox for recipe in plan.recipes):
         await require_sandbox(plan.config.sandbox)
 

@@ -13,6 +13,7 @@ from exports import DATASET
 from exports.dataset_card import CardFacts
 from exports.write import write_exports
 from flows.budget import Spending
+from flows.judging import accuracies, judging_tables
 from flows.make_recipe import RecipeResult
 from flows.plan import RunPlan
 from flows.run_folder import RunFolder
@@ -39,6 +40,7 @@ def publish(
         "accepted": accepted,
         "exports": dict(exports),
         "budget": spent(spending),
+        "judges": accuracies(folder, shards),
         "sha256": checksums(folder, shards),
         "state": "complete",
     }
@@ -82,7 +84,7 @@ def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[Repo
         why_ended=_why(description),
         models=tuple(description["model"].split(",")),
         facts=_facts(description),
-        tables=tables,
+        tables=(*tables, *judging_tables(folder, description["shards"])),
     )
     write_report(folder.root, folder.report, facts)
 

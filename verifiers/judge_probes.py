@@ -17,12 +17,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from random import Random
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from records.types import JSON, stable_seed
+from records.types import JSON, Outcome, stable_seed
 from served_model.types import Model
 from verifiers.judging import Ballot, Panel, Rubric, ask_panel
+
+ProbeFinding = Literal["right", "false_pass", "false_fail", "wrong", "unreadable"]
+"""`wrong` is another value than the right one that fails like it: "incorrect" for "not_attempted"."""
 
 PROBED = "known_answer_probe"
 """Where a planted wrong verdict on a probe is caught."""
@@ -77,8 +81,33 @@ def _noted(rubric: Rubric, ballot: Ballot, probe: ProbeRow, item: int) -> dict[s
         "length": probe.length,
         "expected": dict(probe.expected),
         "got": dict(ballot.verdicts) if ballot.verdicts else None,
+        "finding": find_fault(rubric, ballot, probe),
+        "passes": all(
+            one.outcome(probe.expected[one.name]) is Outcome.PASS
+            for one in rubric.criteria
+            if one.name in probe.expected
+        ),
         "key": ballot.key,
     }
+
+
+def find_fault(rubric: Rubric, ballot: Ballot, probe: ProbeRow) -> ProbeFinding:
+    """What the judge's verdicts on a probe are worth; of several wrong ones a false pass weighs most."""
+    if not ballot.verdicts:
+        return "unreadable"
+    findings: set[ProbeFinding] = set()
+    for criterion in rubric.criteria:
+        expected, got = probe.expected.get(criterion.name), ballot.verdicts[criterion.name]
+        if expected is not None and got != expected:
+            findings.add(_wrong(criterion.outcome(expected), criterion.outcome(got)))
+    order: tuple[ProbeFinding, ...] = ("false_pass", "false_fail", "wrong")
+    return next((one for one in order if one in findings), "right")
+
+
+def _wrong(expected: Outcome, got: Outcome) -> ProbeFinding:
+    if got is Outcome.PASS:
+        return "false_pass"
+    return "false_fail" if expected is Outcome.PASS else "wrong"
 
 
 def set_aside(probes: list[dict[str, JSON]]) -> Mapping[str, str]:

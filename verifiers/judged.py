@@ -83,7 +83,8 @@ async def verify(check: Judged, candidate: Candidate, resources: Resources) -> V
     probing = Probing(check.probe_share, candidate.chain_id)
     probes = await probe_judges(check.rubric, check.panel, probing, resources.model)
     outcomes = {one.name: decide(one, ballots, check.panel) for one in check.criteria}
-    evidence = {
+    evidence: dict[str, JSON] = {
+        "prompt": check.prompt,
         "criteria": {
             one.name: {"outcome": str(outcomes[one.name]), "votes": tallied(one, ballots)} for one in check.criteria
         },

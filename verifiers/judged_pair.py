@@ -61,7 +61,8 @@ async def verify(check: JudgedPair, candidate: Candidate, resources: Resources) 
     probes = await probe_judges(rubric, panel, Probing(check.probe_share, candidate.chain_id), resources.model)
     findings = [find_preference(one, other) for one, other in zip(straight, swapped, strict=True)]
     outcome, reason = decide_preference(findings, straight, panel)
-    return Verdict(check.kind, outcome, reason, _evidence((straight, swapped), findings, reason, probes))
+    evidence = {"prompt": check.prompt, **_evidence((straight, swapped), findings, reason, probes)}
+    return Verdict(check.kind, outcome, reason, evidence)
 
 
 def find_preference(straight: Ballot, swapped: Ballot) -> Finding:

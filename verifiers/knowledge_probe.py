@@ -3,7 +3,7 @@
 Every answer gets a correctness grade, with the document as reference, and a verdict on whether it is informative,
 without the document. The table of `verifiers/knowledge.py` turns the counts into a decision. An answer that the refusal
 detector knows for a refusal attempts nothing and is not informative: that costs no judge. An answer that was cut off,
-or is empty, counts as unjudged.
+or is empty, is no answer: it counts for nothing, not even as unjudged.
 
 Where the model would be taken for ignorant, but its wrong answers agree with each other, the document may be wrong and
 not the model: `disagrees_with_document`, with what other passages on the matter say for or against. That is for a
@@ -69,12 +69,13 @@ class KnowledgeProbe(Check):
 
 @dataclass(frozen=True)
 class Finding:
-    """One sample judged. `grade` and `informative` are None where nothing is known."""
+    """One sample judged. `grade` and `informative` are None where nothing is known; an unusable sample is no answer."""
 
     grade: str | None
     informative: bool | None
     correctness: tuple[Ballot, ...] = ()
     informativeness: tuple[Ballot, ...] = ()
+    usable: bool = True
 
     @property
     def right(self) -> bool | None:
@@ -106,7 +107,7 @@ async def _judge(check: KnowledgeProbe, sample: Mapping[str, Any], model: Model)
     text = str(sample["text"])
     kind = find_kind(text)
     if kind is None or sample["finish_reason"] != "stop":
-        return Finding(None, None)
+        return Finding(None, None, usable=False)
     if kind.kind == "refusal":
         return Finding("not_attempted", False)
     fields = {"question": check.wordings[sample["wording"]], "answer": text}
@@ -125,14 +126,15 @@ async def _judge(check: KnowledgeProbe, sample: Mapping[str, Any], model: Model)
 
 def tally_of(findings: Sequence[Finding]) -> Tally:
     """The counts that the table reads. An answer of which either judgement is missing is unjudged."""
-    judged = [one for one in findings if one.right is not None]
+    usable = [one for one in findings if one.usable]
+    judged = [one for one in usable if one.right is not None]
     grades = [one.grade for one in judged]
     return Tally(
         right=grades.count("correct"),
         wrong=grades.count("incorrect"),
         silent=grades.count("not_attempted"),
         informative=sum(one.informative is True for one in judged),
-        unjudged=len(findings) - len(judged),
+        unjudged=len(usable) - len(judged),
     )
 
 
@@ -173,10 +175,11 @@ def _evidence(check: KnowledgeProbe, findings: Sequence[Finding], tally: Tally, 
         "silent": tally.silent,
         "informative": tally.informative,
         "unjudged": tally.unjudged,
+        "unusable": sum(not one.usable for one in findings),
         "pass_rate": round(tally.right / tally.judged, 6) if tally.judged else None,
         "knownness": find_knownness(
-            [one.right for one, cold in zip(findings, greedy, strict=True) if cold],
-            [one.right for one, cold in zip(findings, greedy, strict=True) if not cold],
+            [one.right for one, cold in zip(findings, greedy, strict=True) if cold and one.usable],
+            [one.right for one, cold in zip(findings, greedy, strict=True) if not cold and one.usable],
         ),
         "rate_by_wording": rates,
         "inconsistent_wordings": bool(known) and max(known) - min(known) > check.cutoffs.high - check.cutoffs.low,

@@ -68,7 +68,7 @@ def play_gates(asked: Asked, rng: Random, fault: str | None) -> Draft:
         "answerable": word == tags.get("answer") if window else contained(tags.get("answer", ""), passage),
         "self_contained": " there?" not in tags.get("question", ""),
         "single_answer": "Which word with" not in tags.get("question", ""),
-        "same_question": all(other == window for other in others) or window is None,
+        "same_question": all(window is not None and other == window for other in others),
     }
     truths = {name: Truth("yes" if true else "no", "no" if true else "yes", true) for name, true in found.items()}
     return judge(asked, rng, fault, truths)

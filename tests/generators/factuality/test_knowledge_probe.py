@@ -21,7 +21,7 @@ from generators.recipe import Recipe, Resources
 from records.schema import record_row
 from records.types import Outcome, Record, Seed, canonical_json, stable_hash
 from served_model.scripted import ScriptedModel
-from served_model.types import ChatRequest
+from served_model.types import ChatRequest, Reply, Usage
 from verifiers.base import Resources as Proving
 
 PASSAGE = "The lighthouse of Eddystone was rebuilt by John Smeaton. It was lit in 1759 and held 24 candles."
@@ -44,11 +44,11 @@ def tagged(request: ChatRequest, tag: str) -> str:
 class Model:
     """Plays every role; `answer` gives the closed-book answers, `refusals` the refusals in turn."""
 
-    def __init__(self, answer: Callable[[int, ChatRequest], str], refusals: tuple[str, ...] = (REFUSAL,)) -> None:
+    def __init__(self, answer: Callable[[int, ChatRequest], Any], refusals: tuple[str, ...] = (REFUSAL,)) -> None:
         self.answer, self.refusals, self.asked = answer, list(refusals), 0
         self.scripted = ScriptedModel(self.reply)
 
-    def reply(self, request: ChatRequest) -> str:
+    def reply(self, request: ChatRequest) -> Any:
         if request.prompt == "generators.factuality/question":
             data = {"question": ASKED, "paraphrases": [OTHER_WORDING], "answer": "John Smeaton", "quote": ""}
             return json.dumps(data)
@@ -241,3 +241,14 @@ async def test_stored_probes_can_be_proved_again() -> None:
 def test_settings_that_decide_nothing_are_refused(wrong_settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ProbeSettings(**wrong_settings)
+
+
+async def test_answers_that_were_cut_off_count_for_nothing() -> None:
+    def cut_off(number: int, request: ChatRequest) -> Any:
+        text = "John Smeaton rebuilt it."
+        return Reply("", text, "length", "scripted", Usage()) if number < 2 else ("" if number == 2 else text)
+
+    chain, _ = await probe(Model(cut_off))
+    evidence = chain[0].deciding.evidence
+    assert (evidence["unusable"], evidence["unjudged"], evidence["right"]) == (3, 0, 6)
+    assert [one.deciding.reason for one in chain] == ["wrong_sample", "known"]

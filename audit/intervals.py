@@ -1,0 +1,102 @@
+"""Shares with their intervals, and agreement between judges beyond chance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from math import sqrt
+
+Z95 = 1.959964  # the normal distribution's two-sided 95 % point
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A count out of a total. The interval is Wilson's (1927) at 95 %: it holds for small totals and extreme shares."""
+
+    part: int
+    total: int
+
+    @property
+    def value(self) -> float | None:
+        """The share; None of nothing."""
+        return self.part / self.total if self.total else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The ends, 0 to 1; of nothing the whole range."""
+        if not self.total:
+            return 0.0, 1.0
+        share, squared = self.part / self.total, Z95**2
+        middle = share + squared / (2 * self.total)
+        spread = Z95 * sqrt(share * (1 - share) / self.total + squared / (4 * self.total**2))
+        scale = 1 + squared / self.total
+        return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "-"
+        low, high = self.interval
+        return f"{self.value:.1%} [{low:.1%}, {high:.1%}]"
+
+
+Label = Hashable
+Items = Mapping[tuple[Label, ...], int]
+"""How often each combination of labels of one item came: what agreement is computed from, in little memory."""
+
+
+def cohens_kappa(pairs: Items) -> float | None:
+    """Agreement of two judges beyond chance (Cohen 1960); None where chance alone would agree always, or of nothing."""
+    total = sum(pairs.values())
+    if not total:
+        return None
+    observed = sum(count for (one, other), count in pairs.items() if one == other) / total
+    first, second = Counter[Label](), Counter[Label]()
+    for (one, other), count in pairs.items():
+        first[one] += count
+        second[other] += count
+    expected = sum(first[label] * second[label] for label in first) / total**2
+    return None if expected == 1 else (observed - expected) / (1 - expected)
+
+
+def fleiss_kappa(items: Items) -> float | None:
+    """Agreement of as many judges on each item (Fleiss 1971). Items with other numbers of judges raise ValueError."""
+    total = sum(items.values())
+    if not total:
+        return None
+    sizes = {len(labels) for labels in items}
+    if len(sizes) != 1 or min(sizes) < 2:
+        raise ValueError("Fleiss' kappa needs the same number of judges, at least two, on every item")
+    size = sizes.pop()
+    agreeing = sum(count * _ordered_pairs(labels) for labels, count in items.items())
+    observed = agreeing / (total * size * (size - 1))
+    expected = sum((n / (total * size)) ** 2 for n in _overall(items).values())
+    return None if expected == 1 else (observed - expected) / (1 - expected)
+
+
+def krippendorff_alpha(items: Items) -> float | None:
+    """Agreement for nominal labels where some may be missing (Krippendorff 2011); items with one label are left out."""
+    several = {labels: count for labels, count in items.items() if len(labels) > 1}
+    overall = _overall(several)
+    total = overall.total()
+    if not total:
+        return None
+    apart = sum(
+        count * (len(labels) * (len(labels) - 1) - _ordered_pairs(labels)) / (len(labels) - 1)
+        for labels, count in several.items()
+    )
+    expected = (total**2 - sum(n * n for n in overall.values())) / (total - 1)
+    return None if not expected else 1 - apart / expected
+
+
+def _ordered_pairs(labels: tuple[Label, ...]) -> int:
+    """Ordered pairs of different judges that gave the same label."""
+    return sum(n * (n - 1) for n in Counter(labels).values())
+
+
+def _overall(items: Items) -> Counter[Label]:
+    overall = Counter[Label]()
+    for labels, count in items.items():
+        for label in labels:
+            overall[label] += count
+    return overall
