@@ -14,9 +14,10 @@ _TYPE = re.compile(r"\b(?:class|interface|enum|record)\s+(\w+)")
 _MAIN = re.compile(r"\bstatic\s+(?:final\s+)?void\s+main\s*\(|\bvoid\s+main\s*\(")
 _PACKAGE = re.compile(r"^\s*package\s+([\w.]+)\s*;", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*import\s+(?:static\s+)?[\w.*]+\s*;", re.MULTILINE)
+_ARCHIVE = "/usr/local/lib/provender/java/javac.jsa"  # the compiler's classes, ready loaded; made by scripts/toolchains
 _JAVAC = (
-    "javac", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-J-Xss8m", "-proc:none", "-nowarn", "-Xlint:none",
-    "-encoding", "UTF-8", "-d", ".",
+    "javac", f"-J-XX:SharedArchiveFile={_ARCHIVE}", "-J-Xshare:auto", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC",
+    "-J-Xss8m", "-proc:none", "-nowarn", "-Xlint:none", "-encoding", "UTF-8", "-d", ".",
 )  # fmt: skip
 
 

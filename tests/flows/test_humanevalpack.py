@@ -39,7 +39,7 @@ def as_rows(language: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]
             "language": language,
             "program": entry["prompt"] + entry[kind],
             "tests": entry["test"],
-            "limits": {"cpu_s": 10, "wall_s": 240},
+            "limits": {"cpu_s": 5, "wall_s": 240},
         }
         for entry in entries
         for kind in SETTLED
