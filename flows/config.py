@@ -113,6 +113,9 @@ class SandboxSettings(_Section):
     unsafe_no_isolation: bool = Field(
         False, description="Run programs without isolation where nothing can isolate; only by --unsafe-no-isolation."
     )
+    site: str | None = Field(
+        None, description="Virtual environment or folder whose packages (numpy, pandas) programs may import, read-only."
+    )
 
 
 class JudgingSettings(_Section):
@@ -180,10 +183,10 @@ class RunConfig(_Section):
         return self
 
 
-def sandbox_settings(backend: str, unsafe: bool) -> SandboxSettings:
+def sandbox_settings(backend: str, unsafe: bool, site: str | None = None) -> SandboxSettings:
     """From the command line. Raises ConfigError."""
     try:
-        return SandboxSettings.model_validate({"backend": backend, "unsafe_no_isolation": unsafe})
+        return SandboxSettings.model_validate({"backend": backend, "unsafe_no_isolation": unsafe, "site": site})
     except ValidationError as error:
         raise ConfigError(f"--backend {backend}: auto, docker or namespaces") from error
 

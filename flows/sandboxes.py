@@ -10,5 +10,10 @@ from sandbox.types import Sandbox
 def sandbox_for(settings: SandboxSettings, slots: int | None = None) -> Sandbox:
     """With the settings' slots where none are given. Raises SandboxUnavailable."""
     return open_sandbox(
-        settings.backend, slots or settings.slots, settings.unsafe_no_isolation, settings.image, settings.runtime
+        settings.backend,
+        slots or settings.slots,
+        settings.unsafe_no_isolation,
+        settings.image,
+        settings.runtime,
+        settings.site,
     )

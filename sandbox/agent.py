@@ -15,7 +15,7 @@ import signal
 import time
 from typing import Any, NoReturn
 
-from sandbox import child, conversation
+from sandbox import child, conversation, warming
 from sandbox.execution import Run, fork
 from sandbox.harness import driver
 from sandbox.meters import Meters
@@ -49,6 +49,12 @@ class Agent:
         gc.collect()
         gc.freeze()
 
+    def _become_warm(self, order: dict[str, Any]) -> bool:
+        missing = warming.warm(order, self.around)
+        self.warm_up()
+        write_frame(self.answers, {"error": "", "missing": missing}, *[memoryview(b"")] * len(_STREAMS))
+        return True
+
     def serve_one(self) -> bool:
         """Answer one request; False once the host is gone, or this jail should be."""
         try:
@@ -57,11 +63,13 @@ class Agent:
             return False
         if header["mode"] == "session":
             return conversation.hold(self, header)
+        if header["mode"] == "warm":
+            return self._become_warm(header)
         run = Run(header)
         try:
             if header["fresh"]:
                 self.around.fresh_work(header)
-            self.meters.start(header["memory_bytes"], header["pids"])
+            self.meters.start(header["memory_bytes"] + header["profile_bytes"], header["pids"])
             self.start(run)
             self.watch(run)
         except (OSError, EOFError) as failure:

@@ -48,6 +48,11 @@ class Backend(Protocol):
         """As it stands in `Execution.backend`."""
         ...
 
+    @property
+    def site(self) -> str | None:
+        """A folder, as the jail sees it, with Python packages beside the standard library."""
+        ...
+
     async def start(self, index: int) -> Slot:
         """Start slot number `index`. Raises SandboxError with a line that says what is missing."""
         ...

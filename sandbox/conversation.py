@@ -32,7 +32,7 @@ def hold(agent: Agent, header: dict[str, Any]) -> bool:
     run = Run(header)
     try:
         agent.around.fresh_work(header)
-        agent.meters.start(header["memory_bytes"], header["pids"])
+        agent.meters.start(header["memory_bytes"] + header["profile_bytes"], header["pids"])
         agent.start(run)
         if _await_answer(agent, run) is None:
             run.error = "the session's interpreter did not start"
@@ -62,7 +62,7 @@ def _run_cell(agent: Agent, run: Run, order: dict[str, Any]) -> bool:
     for name in ("stdout", "stderr"):
         agent.readers[name].rewind()
     run.header.update(cpu_s=order["cpu_s"], wall_s=order["wall_s"])
-    agent.meters.start(run.header["memory_bytes"], run.header["pids"])
+    agent.meters.start(run.header["memory_bytes"] + run.header["profile_bytes"], run.header["pids"])
     run.began = time.monotonic()
     with contextlib.suppress(OSError):  # it cannot be spoken to any more; how it ended is found out below
         _hand_over(run.descriptors["answers"], bytes(blobs[0]))

@@ -77,7 +77,7 @@ class DockerSlot:
         if "disk_bytes" not in header:  # a cell of a session, whose limits are set
             return
         shape = shape_of(header["disk_bytes"], header["memory_bytes"], header["inodes"])
-        memory = header["memory_bytes"] + SLACK
+        memory = header["memory_bytes"] + SLACK + header.get("profile_bytes", 0)
         if header["fresh"] and shape != self._shape:
             await self.close()
             await self.open(shape, memory)
@@ -107,6 +107,7 @@ class DockerBackend:
 
     def __init__(self, image: str = IMAGE, runtime: str | None = None) -> None:
         self.name = "docker"
+        self.site = "/usr/lib/python3/dist-packages"  # of Debian's packages, which the image is made of
         self._engine = Engine(image, runtime)
         self._connecting = asyncio.Lock()
         self._janitor: Janitor | None = None

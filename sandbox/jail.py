@@ -12,7 +12,7 @@ import stat
 from typing import NoReturn
 
 from sandbox import agent, bare, seccomp, syscalls
-from sandbox.jail_config import JailConfig
+from sandbox.jail_config import SITE, JailConfig
 from sandbox.surroundings import Jail, Surroundings
 from sandbox.wire import pack, write_all
 
@@ -38,7 +38,7 @@ def build(config: JailConfig, maps: tuple[int, int], handover: tuple[int, int]) 
             _build_bare(config, config.bare_work, counters, handover)
         outside = os.readlink("/proc/self/ns/pid")
         _enter_namespaces(config.first_uid, maps)
-        sources = _open_sources(config.read_only)
+        sources = _open_sources(config.read_only, config.site)
         _become_inner_root(config.first_uid)
         first = os.fork()
         if first == 0:
@@ -122,8 +122,8 @@ def _open_counters(directories: list[str]) -> dict[str, int]:
     return counters
 
 
-def _open_sources(read_only: tuple[str, ...]) -> dict[str, int]:
-    """Handles of what will be visible, taken while the caller's own ids still open its private directories."""
+def _open_sources(read_only: tuple[str, ...], site: str | None) -> dict[str, int]:
+    """Handles of what will be visible, by where it will be; private directories need the caller's own ids."""
     wanted = ["/usr", *(f"/{name}" for name in _TOP_DIRS), *read_only]
     wanted += [f"/dev/{name}" for name in _DEVICES] + [
         f"/etc/{name}" for name in sorted(os.listdir("/etc")) if _HOST_ETC.fullmatch(name)
@@ -133,6 +133,8 @@ def _open_sources(read_only: tuple[str, ...]) -> dict[str, int]:
         with contextlib.suppress(FileNotFoundError):
             if not (os.path.islink(path) and path[1:] in _TOP_DIRS):
                 handles[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    if site is not None:
+        handles[SITE] = os.open(site, os.O_PATH | os.O_CLOEXEC)
     return handles
 
 

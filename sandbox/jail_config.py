@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+SITE = "/site"
+
 
 @dataclass(frozen=True, slots=True)
 class JailConfig:
@@ -16,6 +18,7 @@ class JailConfig:
     first_uid: int | None  # first of three unused host ids; None: map the caller's own id
     read_only: tuple[str, ...]  # directories beside /usr that the interpreter needs
     cgroups: tuple[str, ...]  # control groups to make, as far as that is allowed
+    site: str | None = None  # a folder of packages, which programs see as SITE
     bare_work: str | None = None  # the work directory of an agent that is not to be isolated at all
 
     @staticmethod

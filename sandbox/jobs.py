@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.languages import LANGUAGES, Language
 from sandbox.languages.language import PRIVATE, Plan, Report, encoded
+from sandbox.profiles import PLAIN, PROFILE_BYTES, profile_of
 from sandbox.types import Calls, Execution, FileRefused, Limits, Request, SandboxError, Status, Stdio, TestSource
 from sandbox.wire import pack
 
@@ -35,28 +36,34 @@ class Job:
     language: Language
     frames: tuple[bytes, ...]  # for the agent, for the program's process, and, with test source, for the driver's
     compile_frames: tuple[tuple[bytes, ...], ...] = ()  # the same for each step before, where the language has some
+    profile: str = PLAIN
     report: Report | None = None  # reads what the tests' harness said; None: the agent's own driver tests, or nobody
 
 
-def make_job(request: Request) -> Job | Execution:
-    """The job, or the execution of a request that is refused. Raises SandboxError for what we do not know to run."""
+def make_job(request: Request, site: bool = False) -> Job | Execution:
+    """The job, or the execution of a request that is refused; `site`: there are more packages than the library's.
+
+    Raises SandboxError for what we do not know to run.
+    """
     language = LANGUAGES.get(request.language)
     if language is None:
         raise SandboxError(f"no such language: {request.language!r} (there are: {', '.join(sorted(LANGUAGES))})")
     reason = _refusal(request, language)
     if reason:
         return Execution(Status.REJECTED, None, None, "", "", 0.0, 0.0, None, "none", None, reason)
-    return _embedded_job(request, language) if language.embedded else _planned_job(request, language)
+    if not language.embedded:
+        return _planned_job(request, language)
+    return _embedded_job(request, language, profile_of(request) if site else PLAIN)
 
 
-def _embedded_job(request: Request, language: Language) -> Job:
+def _embedded_job(request: Request, language: Language, profile: str) -> Job:
     names = sorted(request.files)
     contents = [request.files[name] for name in names]
     program = pack({"files": names}, encoded(request.source), _stdin(request), _calls(request), *contents)
-    frames = [pack(_header(request, language)), program]
+    frames = [pack(_header(request, language, profile)), program]
     if isinstance(request.tests, TestSource):
         frames.append(pack({}, encoded(request.tests.source)))
-    return Job(request, language, tuple(frames))
+    return Job(request, language, tuple(frames), profile=profile)
 
 
 def _planned_job(request: Request, language: Language) -> Job:
@@ -82,7 +89,7 @@ def _planned_job(request: Request, language: Language) -> Job:
             pack({"files": names}, made[0], stdin, *made[1:]) if number == 0 else pack({"files": []}, b"", stdin, b"")
         )
         steps.append((pack(step), program))
-    return Job(request, language, steps[-1], tuple(steps[:-1]), plan.report)
+    return Job(request, language, steps[-1], tuple(steps[:-1]), report=plan.report)
 
 
 def _plan(request: Request, language: Language) -> Plan:
@@ -97,7 +104,7 @@ def _plan(request: Request, language: Language) -> Plan:
     return Plan(request.source, language.filename, language.run, compiling)
 
 
-def session_frames(request: Request) -> tuple[bytes, ...]:
+def session_frames(request: Request, profile: str) -> tuple[bytes, ...]:
     """The frames that open a session with the files and limits of a request. Raises SandboxError."""
     language = LANGUAGES.get(request.language)
     if language is None or not language.sessions:
@@ -107,7 +114,7 @@ def session_frames(request: Request) -> tuple[bytes, ...]:
     if reason:
         raise SandboxError(reason)
     names = sorted(request.files)
-    header = {**_header(request, language), "mode": "session", "filename": "", "cpu_s": _SESSION_CPU_S}
+    header = {**_header(request, language, profile), "mode": "session", "filename": "", "cpu_s": _SESSION_CPU_S}
     return pack(header), pack({"files": names}, b"", b"", b"", *(request.files[name] for name in names))
 
 
@@ -131,11 +138,12 @@ def _limits(limits: Limits) -> dict[str, Any]:
     return {**{field.name: getattr(limits, field.name) for field in fields(Limits)}, "wall_s": limits.wall_limit_s}
 
 
-def _header(request: Request, language: Language) -> dict[str, Any]:
+def _header(request: Request, language: Language, profile: str = PLAIN) -> dict[str, Any]:
     mode = {TestSource: "tests", Calls: "calls"}.get(type(request.tests), "script")
     return {
         **_limits(request.limits),
         "fresh": True,
+        "profile_bytes": PROFILE_BYTES[profile],
         "mode": mode,
         "argv": list(language.run),
         "filename": language.filename,

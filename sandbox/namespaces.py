@@ -20,6 +20,7 @@ from typing import IO
 from sandbox import cgroups
 from sandbox.backend import Reply
 from sandbox.bare import new_work_directory
+from sandbox.jail_config import SITE
 from sandbox.line import SocketLine, exchange, receive
 from sandbox.types import SandboxError, SandboxUnavailable
 from sandbox.wire import WireError
@@ -83,9 +84,14 @@ class NamespaceSlot:
 class NamespaceBackend:
     """Starts jails made of namespaces."""
 
-    def __init__(self, isolated: bool = True) -> None:
-        """With `isolated=False` the same agent runs without a jail: only ever on the user's explicit word."""
+    def __init__(self, isolated: bool = True, site: str | None = None) -> None:
+        """With `isolated=False` the same agent runs without a jail: only ever on the user's explicit word.
+
+        `site` is a virtual environment or a folder of packages that programs may import. Raises SandboxUnavailable.
+        """
         self.name = "namespaces" if isolated else "none"
+        self._site = None if site is None else site_folder(site)
+        self.site = SITE if self._site and isolated else self._site
         self._isolated = isolated
         self._executable = os.path.realpath(sys.executable)
         self._read_only = interpreter_directories()
@@ -122,8 +128,9 @@ class NamespaceBackend:
     def _spawn(self, control: int, index: int, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start a supervisor and tell it what to build. The parent must be this thread: its death ends the slot."""
         config = {
-            "control": control, "first_uid": _first_uid(index), "read_only": self._read_only, "host": os.getpid(),
-            "cgroups": cgroups.names(), "bare_work": None if self._isolated else new_work_directory(),
+            "control": control, "first_uid": _first_uid(index), "read_only": self._read_only, "site": self._site,
+            "host": os.getpid(), "cgroups": cgroups.names(),
+            "bare_work": None if self._isolated else new_work_directory(),
         }  # fmt: skip
         boot = json.dumps({"path": str(Path(__file__).parent), "config": json.dumps(config)})
         process = subprocess.Popen(
@@ -148,11 +155,29 @@ def interpreter_directories() -> tuple[str, ...]:
     wanted = {os.path.realpath(path) for path in (sys.base_prefix, sys.base_exec_prefix)}
     wanted.add(str(Path(os.path.realpath(sys.executable)).parent.parent))
     outside = sorted(path for path in wanted if not path.startswith("/usr/") and path != "/usr")
-    home = os.path.realpath(Path.home())
     for path in outside:
-        if path == "/" or home == path or home.startswith(f"{path}/"):
+        if _holds_a_home(path):
             raise SandboxError(f"the interpreter's directory {path} holds more than the interpreter")
     return tuple(outside)
+
+
+def _holds_a_home(path: str) -> bool:
+    home = os.path.realpath(Path.home())
+    return path == "/" or home == path or home.startswith(f"{path}/")
+
+
+def site_folder(site: str) -> str:
+    """The packages of a virtual environment for this interpreter, or the folder itself. Raises SandboxUnavailable."""
+    path = Path(os.path.realpath(Path(site).expanduser()))
+    inner = path / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    if (path / "pyvenv.cfg").is_file() and not inner.is_dir():
+        raise SandboxUnavailable(
+            f"the environment {site} is not one of this interpreter's version: there is no {inner}"
+        )
+    folder = inner if inner.is_dir() else path
+    if not folder.is_dir() or _holds_a_home(str(folder)):
+        raise SandboxUnavailable(f"not a folder of packages, or one that holds a home: {site}")
+    return str(folder)
 
 
 def _explain(error: str) -> str:

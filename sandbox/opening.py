@@ -33,14 +33,18 @@ class Finding:
     remedy: str = ""
 
 
-def open_sandbox(
+def open_sandbox(  # noqa: PLR0913 - the settings of the backends, each by its name
     backend: str = "auto",
     slots: int | None = None,
     unsafe_no_isolation: bool = False,
     image: str = IMAGE,
     runtime: str | None = None,
+    site: str | None = None,
 ) -> Sandbox:
     """A sandbox over the given backend, with as many slots as cores; `image` and `runtime` are the Docker backend's.
+
+    `site` names a virtual environment or a folder of packages that programs in the embedded backend may import, such as
+    numpy; programs see it read-only. The Docker backend's packages are in its image.
 
     `auto` takes the first of namespaces and docker that starts here, and `Sandbox.backend` says which. Without
     isolation it only runs where `unsafe_no_isolation` says so, and nothing else works. Raises SandboxUnavailable where
@@ -55,11 +59,11 @@ def open_sandbox(
         raise SandboxUnavailable(f"namespaces cannot isolate here: {missing}")
     candidates: list[Backend] = []
     if backend in ("auto", "namespaces") and not missing:
-        candidates.append(NamespaceBackend())
+        candidates.append(NamespaceBackend(site=site))
     if backend in ("auto", "docker"):
         candidates.append(DockerBackend(image, runtime))
     if unsafe_no_isolation:
-        candidates.append(NamespaceBackend(isolated=False))
+        candidates.append(NamespaceBackend(isolated=False, site=site))
     return SlotPool(
         candidates[0] if len(candidates) == 1 and not missing else FirstThatStarts(candidates, missing), slots
     )
@@ -78,6 +82,11 @@ class FirstThatStarts:
     def name(self) -> str:
         """Of the backend that is used, or would be tried next."""
         return (self._chosen or self._waiting[0]).name
+
+    @property
+    def site(self) -> str | None:
+        """Of the same backend."""
+        return (self._chosen or self._waiting[0]).site
 
     async def start(self, index: int) -> Slot:
         """Start a slot. Raises SandboxUnavailable where no backend can, with what each one lacks."""

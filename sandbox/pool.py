@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from sandbox.backend import Backend, Reply, Slot, SlotFailed
 from sandbox.jobs import COMPILE_LIMITS, Job, make_job
-from sandbox.session import IDLE_S, LiveSession
+from sandbox.profiles import PLAIN, PROFILES, WARM_S, warming_frames
+from sandbox.session import IDLE_S, LiveSession, Opening
 from sandbox.types import (
     DEFAULT_LIMITS,
     Execution,
@@ -22,6 +23,7 @@ from sandbox.types import (
     SandboxUnavailable,
     Session,
     Status,
+    ToolchainMissing,
 )
 from sandbox.verdict import judge
 
@@ -31,6 +33,9 @@ MAX_SESSIONS = 64  # at a time; about 20 MB each while idle
 _RECYCLE_AFTER = 2000  # executions of one slot, for a fresh address layout
 _BACKSTOP_S = 25.0  # beyond the program's own wall limit, after which the agent itself is given up
 _STARVED = 0.3  # a wall timeout with this share of waiting for a core says more about the machine than the program
+
+
+_Place = tuple[int, str]  # a slot's number, which stands for a core, and the profile that is warm in it
 
 
 class SlotPool:
@@ -43,9 +48,9 @@ class SlotPool:
         self._free: asyncio.LifoQueue[int] = asyncio.LifoQueue()  # the warmest slot first; a late one may never start
         for index in reversed(range(self._size)):
             self._free.put_nowait(index)
-        self._slots: dict[int, Slot] = {}
+        self._slots: dict[_Place, Slot] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._used: dict[int, int] = {}
+        self._used: dict[_Place, int] = {}
         self._alone = asyncio.Lock()
         self._started = 0
         self._worked = False
@@ -62,7 +67,7 @@ class SlotPool:
 
     async def run(self, request: Request) -> Execution:
         """Run one program; see `types.Sandbox.run`."""
-        job = make_job(request)
+        job = make_job(request, site=self._backend.site is not None)
         if isinstance(job, Execution):
             return job
         execution, delay_s = await self._attempt(job)
@@ -77,12 +82,16 @@ class SlotPool:
         language: str = "python",
         limits: Limits = DEFAULT_LIMITS,
         files: Mapping[str, bytes] = MappingProxyType({}),
-        profile: str = "plain",
+        profile: str = PLAIN,
     ) -> AsyncIterator[Session]:
         """A stateful session; see `types.Sandbox.session`. Its jail is no slot: cells take turns with programs."""
-        request = Request(language, "", files=files, limits=limits)
+        if profile not in PROFILES:
+            raise SandboxError(f"no such profile: {profile!r} (there are: {', '.join(PROFILES)})")
+        if profile != PLAIN and self._backend.site is None:
+            raise ToolchainMissing(f"the profile {profile!r} needs a folder of packages: set sandbox.site")
+        opening = Opening(Request(language, "", files=files, limits=limits), profile, self._backend.name)
         async with self._room:
-            session = LiveSession(request, self._start_apart, self._turn, self._backend.name, self._idle_s)
+            session = LiveSession(opening, lambda: self._start_apart(profile), self._turn, self._idle_s)
             self._sessions.add(session)
             try:
                 await session.open()
@@ -131,23 +140,24 @@ class SlotPool:
             self._free.put_nowait(index)
 
     async def _on_slot(self, index: int, job: Job) -> Reply:
+        place = (index, job.profile)
         try:
-            slot = self._slots.get(index) or await self._start(index)
+            slot = self._slots.get(place) or await self._start(place)
             reply = await _execute(slot, job)
         except BaseException:  # failed or cancelled: the slot may be in the middle of anything
-            self._discard(index)
+            self._discard(place)
             raise
-        self._used[index] += 1
-        if reply.header["broken"] or self._used[index] >= _RECYCLE_AFTER:
-            self._discard(index)
+        self._used[place] += 1
+        if reply.header["broken"] or self._used[place] >= _RECYCLE_AFTER:
+            self._discard(place)
         return reply
 
-    async def _start(self, index: int) -> Slot:
-        slot = self._slots[index] = await self._start_apart()
-        self._used[index] = 0
+    async def _start(self, place: _Place) -> Slot:
+        slot = self._slots[place] = await self._start_apart(place[1])
+        self._used[place] = 0
         return slot
 
-    async def _start_apart(self) -> Slot:
+    async def _start_apart(self, profile: str) -> Slot:
         """A new slot that the pool does not keep."""
         if self._closed:
             raise SandboxUnavailable("the sandbox is closed")
@@ -159,6 +169,12 @@ class SlotPool:
                 raise SlotFailed(str(error)) from error
             raise
         self._worked = True
+        if self._backend.site is not None:
+            try:
+                await slot.execute(warming_frames(profile, self._backend.site), WARM_S)
+            except BaseException:
+                await slot.close()
+                raise
         return slot
 
     @asynccontextmanager
@@ -170,8 +186,8 @@ class SlotPool:
         finally:
             self._free.put_nowait(index)
 
-    def _discard(self, index: int) -> None:
-        slot = self._slots.pop(index, None)
+    def _discard(self, place: _Place) -> None:
+        slot = self._slots.pop(place, None)
         if slot is not None:
             slot.kill()
             task = asyncio.get_running_loop().create_task(slot.close())

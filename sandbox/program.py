@@ -88,6 +88,8 @@ def _new_module(name: str, filename: str) -> types.ModuleType:
     sys.orig_argv = ["python3", filename]
     sys.path.insert(0, "")
     random.seed(SEED)  # here, because a fork seeds it anew
+    if "numpy" in sys.modules:  # its generator would go on from where the agent left it
+        sys.modules["numpy"].random.seed(SEED)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return module
 

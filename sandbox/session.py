@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from sandbox.backend import Reply, Slot, SlotFailed
 from sandbox.exchange import DONE, MISSING, NO_ROOM, NOT_REGULAR, TOO_LARGE
@@ -26,21 +27,29 @@ _REFUSALS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a session begins with, each time: files and limits (of a request without a program), profile, backend."""
+
+    request: Request
+    profile: str
+    backend: str
+
+
 class LiveSession:
     """Implements `types.Session`. `start` makes its jail; `turn` is held while a cell runs: cores bound them."""
 
     def __init__(
         self,
-        request: Request,
+        opening: Opening,
         start: Callable[[], Awaitable[Slot]],
         turn: Callable[[], AbstractAsyncContextManager[None]],
-        backend: str,
         idle_s: float = IDLE_S,
     ) -> None:
-        self._request = request
+        self._opening = opening
+        self._limits = opening.request.limits
         self._start = start
         self._turn = turn
-        self._backend = backend
         self._idle_s = idle_s
         self._slot: Slot | None = None
         self._ended = "it was never opened"
@@ -50,7 +59,7 @@ class LiveSession:
 
     async def open(self) -> None:
         """Start the jail and the interpreter in it. Raises SandboxError."""
-        frames = session_frames(self._request)
+        frames = session_frames(self._opening.request, self._opening.profile)
         error: SandboxError = SandboxError("never tried")
         for _ in range(_ATTEMPTS):
             try:
@@ -65,7 +74,7 @@ class LiveSession:
     async def run(self, cell: str) -> Execution:
         """Run one cell; see `types.Session.run`."""
         async with self._one_at_a_time, self._turn():
-            frames = cell_frames(cell, self._request.limits, self._wall_s)
+            frames = cell_frames(cell, self._limits, self._wall_s)
             reply = await self._ask(frames, self._wall_s + _BACKSTOP_S)
         return self._execution(reply)
 
@@ -102,7 +111,7 @@ class LiveSession:
     @property
     def _wall_s(self) -> float:
         """A cell cannot be run a second time as a program can, so a busy machine gets more patience."""
-        limits = self._request.limits
+        limits = self._limits
         return limits.wall_s if limits.wall_s is not None else 2 * limits.wall_limit_s
 
     async def _ask(self, frames: Sequence[bytes], deadline_s: float) -> Reply:
@@ -157,7 +166,7 @@ class LiveSession:
             cpu_s=float(header["cpu_s"]),
             wall_s=float(header["wall_s"]),
             peak_bytes=header["peak_bytes"],
-            backend=self._backend,
+            backend=self._opening.backend,
             detail=detail,
         )
 
@@ -172,7 +181,7 @@ class LiveSession:
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         if header["verdict"] is not None:
-            return Status(header["verdict"]), code, signal, limit_text(header["verdict"], self._request.limits)
+            return Status(header["verdict"]), code, signal, limit_text(header["verdict"], self._limits)
         if signal is not None and not header["lost"]:
             return Status.SIGNAL, code, signal, _last_words(reply)
         return Status.NONZERO, code, None, _last_words(reply)

@@ -13,7 +13,10 @@ from sandbox.reports import calls_report, stdio_report
 from sandbox.source_reports import source_report
 from sandbox.types import Calls, Execution, Limits, Request, Status, Stdio, TestReport, TestSource, ToolchainMissing
 
-_MEMORY_TEXTS = ("MemoryError", "OSError: [Errno 12]", "std::bad_alloc", "  what():  std::bad_alloc")
+_MEMORY_TEXTS = (
+    "MemoryError", "OSError: [Errno 12]", "std::bad_alloc", "  what():  std::bad_alloc",
+    "numpy._core._exceptions._ArrayMemoryError", "numpy.core._exceptions._ArrayMemoryError",
+)  # fmt: skip
 _RUNTIMES_OUT_OF_MEMORY = re.compile(  # of the JVM, Go, Node, PHP, Rust
     r"^(?:Exception in thread .*|Caused by: )?java\.lang\.OutOfMemoryError|^fatal error: runtime: .*out of memory"
     r"|^FATAL ERROR: .*heap out of memory|^PHP Fatal error:  Allowed memory size"
@@ -40,8 +43,8 @@ def judge(job: Job, reply: Reply, backend: str) -> Execution:
     _, failed, reason = header["progress"].partition("x")
     if failed:
         raise ToolchainMissing(f"{request.language}: {reason}")
-    _require_libraries(job, reply)
     tests = _tests(job, reply)
+    _require_libraries(job, reply, tests)
     end = _end(job, reply)
     status, detail = _status(request, reply, end)
     code = end.code
@@ -62,13 +65,14 @@ def judge(job: Job, reply: Reply, backend: str) -> Execution:
     )
 
 
-def _require_libraries(job: Job, reply: Reply) -> None:
-    """Raises ToolchainMissing where a step failed for want of a library.
+def _require_libraries(job: Job, reply: Reply, tests: TestReport | None) -> None:
+    """Raises ToolchainMissing where a step or a test failed for want of a library.
 
     A program can print as much itself; what it gains is that nothing is known about it.
     """
-    if reply.header["program"] != 0 and reply.header["verdict"] is None:
-        said = (reply.stderr + reply.stdout).decode("utf-8", "replace")
+    failed = [case.detail for case in tests.cases if not case.passed] if tests else []
+    if (reply.header["program"] != 0 or failed) and reply.header["verdict"] is None:
+        said = "\n".join([(reply.stderr + reply.stdout).decode("utf-8", "replace"), *failed])
         for pattern in job.language.missing:
             if found := re.search(pattern, said, re.MULTILINE):
                 raise ToolchainMissing(f"{job.language.name}: {found.group().strip()}")

@@ -13,4 +13,5 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Unsafe = Annotated[
     bool, typer.Option("--unsafe-no-isolation", help="Run programs without isolation where nothing here can isolate.")
 ]
+Site = Annotated[str | None, typer.Option("--site", help="Environment or folder of packages that programs may import.")]
 Backend = Annotated[str, typer.Option("--backend", help="Sandbox backend: auto, docker or namespaces.")]

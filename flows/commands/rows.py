@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from curation.rules import Rule
-from flows.commands.options import Backend, Json, Quiet, Unsafe
+from flows.commands.options import Backend, Json, Quiet, Site, Unsafe
 
 
 def verify(
@@ -23,6 +23,7 @@ def verify(
     source: Annotated[Path, typer.Option("--in", help="Rows as JSON lines; for records: a run folder or a shard.")],
     out: Annotated[Path, typer.Option("--out", help="Verdicts as JSON lines, one per row, in order.")],
     backend: Backend = "auto",
+    site: Site = None,
     unsafe: Unsafe = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -31,7 +32,7 @@ def verify(
     from flows.config import sandbox_settings
     from flows.verify_dataset import verify_rows
 
-    counts = asyncio.run(verify_rows(kind, source, out, sandbox_settings(backend, unsafe)))
+    counts = asyncio.run(verify_rows(kind, source, out, sandbox_settings(backend, unsafe, site)))
     if as_json:
         print(json.dumps(dict(counts)))
     elif not quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.languages.language import Language, Proof
+from sandbox.profiles import MISSING
 from sandbox.types import Calls, Request, Status, Stdio, TestSource
 
 _DOUBLE = "def double(x):\n    return 2 * x\n"
@@ -11,6 +12,7 @@ PYTHON = Language(
     name="python",
     filename="solution.py",
     sessions=True,
+    missing=MISSING,
     packages=("python3", "python3-numpy", "python3-scipy", "python3-pandas", "python3-sympy", "python3-matplotlib"),
     self_test=(
         Proof(Request("python", "print(sum(range(10)))"), Status.OK),

@@ -33,6 +33,7 @@ class ScriptedBackend:
     """A backend whose slots answer, or fail, as a script says."""
 
     name = "scripted"
+    site = None
 
     def __init__(self, script: Sequence[dict[str, object] | Exception], unavailable: bool = False) -> None:
         self.script = list(script)
