@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from corpus import attempts, documents, questions, source_code, texts, tool_chains, tool_environments, tools
+from corpus import (
+    attempts,
+    documents,
+    mined_calls,
+    questions,
+    source_code,
+    texts,
+    tool_chains,
+    tool_environments,
+    tools,
+)
 from corpus.reader import Reader
 
 READERS: Mapping[str, Reader] = {
@@ -15,6 +25,7 @@ READERS: Mapping[str, Reader] = {
         attempts.READER,
         documents.READER,
         tools.READER,
+        mined_calls.READER,
         tool_chains.READER,
         tool_environments.READER,
         texts.READER,

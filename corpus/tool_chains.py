@@ -19,11 +19,11 @@ from corpus.reader import Reader
 from corpus.tools import STDLIB, Draw, draws, examples_of
 from records.types import JSON, Drop, Seed, canonical_json, stable_hash
 from sandbox import open_sandbox
+from verifiers.tool_schemas import find_problem, read_tools
 from verifiers.toolbox.runner import ToolArguments, ToolRun, run_calls
 
 TOGETHER = 24  # targets tried with one sandbox
 TRIES = 10  # calls tried for one target
-JSON_TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "object", bool: "boolean"}
 
 
 def read(pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown") -> Iterator[Seed | Drop]:
@@ -61,23 +61,18 @@ def _trials(draw: Draw, pool: Sequence[MinedTool], rng: random.Random) -> list[T
     """Calls of other tools whose result has the type of one of the target's required parameters."""
     if not draw.target.examples:
         return []
-    parameters = draw.target.tool["function"]["parameters"]
+    target = read_tools([draw.target.tool])[draw.target.name]
     others = [tool for tool in pool if tool.name != draw.target.name and tool.examples]
     if draw.source.text is not None:  # a user's module: only its own functions lie beside it
         others = [tool for tool in others if tool.binding["module"] == draw.source.module]
     found: list[Trial] = []
     for tool in rng.sample(others, len(others)):
         example = rng.choice(list(tool.examples))
-        for name in parameters["required"]:
-            if _fits(example["result"], parameters["properties"][name]) and len(found) < TRIES:
-                found.append((tool, example, name, draw.target.examples[0]["arguments"]))
+        for name in target.required:
+            others_given = draw.target.examples[0]["arguments"]
+            if len(found) < TRIES and find_problem(target, {**others_given, name: example["result"]}) is None:
+                found.append((tool, example, name, others_given))
     return found
-
-
-def _fits(value: JSON, schema: Mapping[str, Any]) -> bool:
-    kinds = [one.get("type") for one in schema.get("anyOf", [schema])]
-    kind = JSON_TYPES.get(type(value), "")
-    return kind in kinds or (kind == "integer" and "number" in kinds)
 
 
 async def _run_all(plans: Sequence[tuple[Draw, Sequence[Trial]]]) -> list[list[JSON]]:

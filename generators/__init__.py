@@ -17,7 +17,7 @@ from generators.math import (
     tree_search,
 )
 from generators.recipe import Recipe
-from generators.tool_use import nested, no_call, parallel, single, stateful
+from generators.tool_use import mined_call, multi_step, nested, no_call, parallel, single, stateful
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
@@ -38,6 +38,8 @@ RECIPES: Mapping[str, Recipe] = {
         single.RECIPE,
         parallel.RECIPE,
         nested.RECIPE,
+        multi_step.RECIPE,
+        mined_call.RECIPE,
         no_call.RECIPE,
         stateful.RECIPE,
     )

@@ -22,7 +22,8 @@ from verifiers.strict_json import NotJson, read
 from verifiers.tool_dialogue import BrokenDialogue, MadeCall, is_error, made_calls
 
 WORD = re.compile(r"\w+")
-NUMERAL = re.compile(r"[-+\N{MINUS SIGN}]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
+NUMERAL = re.compile(r"[-+\N{MINUS SIGN}]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)")
 YES = frozenset({"yes", "true", "correct", "right"})
 NO = frozenset({"no", "false", "not", "isn", "doesn", "aren", "cannot", "never", "neither", "without"})
 ADMITS = frozenset(
@@ -46,6 +47,7 @@ ADMITS = frozenset(
 ENOUGH_WORDS = 0.6
 ENOUGH_VALUES = 0.5
 MAX_VALUES = 200
+LONG_ENOUGH = 4  # letters and digits of a text
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,9 @@ def tells(answer: str, value: JSON) -> bool:
 
 
 def _is_telling(value: JSON) -> bool:
-    """A truth value or nothing can be met by chance."""
-    return not isinstance(value, bool) and bool(list(_plain(value)))
+    """Whether an answer that tells it cannot well have met it by chance, as it may a truth value or a letter."""
+    values = [one for one in _plain(value) if not isinstance(one, bool)]
+    return any(isinstance(one, int | float) or sum(map(str.isalnum, one)) >= LONG_ENOUGH for one in values)
 
 
 def _plain(value: JSON) -> Iterator[bool | int | float | str]:
@@ -156,8 +159,8 @@ def _rounds_to(value: float, number: float, places: int) -> bool:
 def _numbers(text: str) -> list[tuple[float, int]]:
     """Numerals of a text with their decimal places."""
     found = []
-    for numeral in NUMERAL.findall(text):
-        digits = numeral.replace(",", "").replace("\N{MINUS SIGN}", "-")
+    for numeral in [*NUMERAL.findall(text), *(one.replace(",", "") for one in THOUSANDS.findall(text))]:
+        digits = numeral.replace("\N{MINUS SIGN}", "-")
         for one in {digits, digits.lstrip("+-")}:  # "3-4" holds a 4
             if len(one) < 300:
                 places = len(one.partition(".")[2]) if "e" not in one.lower() else 0

@@ -22,6 +22,7 @@ from verifiers.tool_schemas import BadTools, Tool, find_problem, read_tools
 
 CHOICE = "choice"
 FIRST, SECOND = "first", "second"
+RETRIES = 3  # of a reply that cannot be read: one of four to be read is enough to end a record
 WORD = re.compile(r"[a-z]{3,}|\d+")
 NUMERAL = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 
@@ -91,7 +92,7 @@ async def _ask(
     chosen, keys = [], []
     for first, second in (("made", "rival"), ("rival", "made")):
         fields = {"request": texts["request"], "first_call": texts[first], "second_call": texts[second]}
-        (ballot,) = await ask_panel(rubric, fields, Panel((check.role,)), resources.model)
+        (ballot,) = await ask_panel(rubric, fields, Panel((check.role,), retries=RETRIES), resources.model)
         chosen.append({FIRST: first, SECOND: second}.get(str(ballot.verdicts.get(CHOICE, "")), ""))
         keys += [ballot.key] if ballot.key else []
     return (chosen[0], chosen[1]), keys

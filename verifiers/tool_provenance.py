@@ -24,7 +24,8 @@ from verifiers.tool_dialogue import BrokenDialogue, MadeCall, made_calls
 from verifiers.tool_schemas import BadTools, Tool, read_tools
 
 WORD = re.compile(r"\w+")
-NUMERAL = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?%?")
+NUMERAL = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?%?")
+THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)")
 NUMBER_WORDS = [
     "zero",
     "one",
@@ -76,6 +77,7 @@ class Source:
     @cached_property
     def numbers(self) -> frozenset[float]:
         found = {_number(numeral) for numeral in NUMERAL.findall(self.text)}
+        found |= {_number(numeral) for numeral in THOUSANDS.findall(self.text)}
         found |= {float(n) for n, word in enumerate(NUMBER_WORDS) if word in self.words}
         # "3-4" and "2024-03-15" hold their numbers without a sign, too.
         found |= {float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", self.text) if len(digits) < 300}

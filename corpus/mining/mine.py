@@ -6,10 +6,10 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -230,11 +230,20 @@ Source = tuple[str, str | None]
 """A module's name, and the source of a user's module; None for one of the library."""
 
 
-@lru_cache(maxsize=64)
-def mine(sources: tuple[Source, ...]) -> tuple[Mined | NotMined, ...]:
+@cache
+def _mined_before() -> dict[Source, Mined | NotMined]:
+    """What this process has mined: the recipes of a run read the same modules."""
+    return {}
+
+
+def mine(sources: Sequence[Source]) -> list[Mined | NotMined]:
     """The tools of each module, in order, mined with one sandbox: its start costs more than a module."""
-    with ThreadPoolExecutor(1) as thread:  # a reader is called where an event loop may be running already
-        return thread.submit(asyncio.run, _mine_all(sources)).result()
+    known = _mined_before()
+    missing = tuple(dict.fromkeys(source for source in sources if source not in known))
+    if missing:
+        with ThreadPoolExecutor(1) as thread:  # a reader is called where an event loop may be running already
+            known.update(zip(missing, thread.submit(asyncio.run, _mine_all(missing)).result(), strict=True))
+    return [known[source] for source in sources]
 
 
 async def _mine_all(sources: tuple[Source, ...]) -> tuple[Mined | NotMined, ...]:

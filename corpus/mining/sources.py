@@ -50,8 +50,7 @@ class Found:
 
 def find_tools(sources: Sequence[ToolSource]) -> list[Found | NotMined]:
     """What each source gives, in order. Raises CorpusError."""
-    modules = tuple((source.module, source.text) for source in sources if source.module)
-    mined = iter(mine(modules) if modules else ())
+    mined = iter(mine([(source.module, source.text) for source in sources if source.module]))
     found: list[Found | NotMined] = []
     for source in sources:
         if source.module:

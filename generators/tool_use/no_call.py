@@ -16,12 +16,11 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from generators.recipe import Recipe, Resources, SeedRefused
+from generators.recipe import Recipe, Resources
 from generators.tool_use.agent import FINISHED, Dialogue, converse, shown_tools
 from generators.tool_use.asking import PACKAGE, Answer, Asker, ToolSettings
 from generators.tool_use.plan import SCHEMA, Plan, read_plan, refused
-from generators.tool_use.proof import candidate
-from generators.tool_use.single import TASK as SINGLE
+from generators.tool_use.proof import PANEL, candidate
 from generators.tool_use.task import PLAN, REQUEST, shown_examples
 from records.types import Candidate, Check, Message, Seed, stable_seed
 from verifiers.judged import Judged
@@ -41,14 +40,13 @@ CRITERIA = {
 
 async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
     """One candidate. Raises SeedRefused, ModelError."""
-    kind = KINDS[Random(stable_seed(str(resources.run_seed), NAME, seed.id)).randrange(len(KINDS))]
     whole = Toolbox.read(seed.fields["toolbox"])
+    kinds = KINDS if len(whole.tools) > 1 else KINDS[:1]  # without its target a list of one tool is empty
+    kind = Random(stable_seed(str(resources.run_seed), NAME, seed.id)).choice(kinds)
     asker = Asker(NAME, seed, resources)
-    plan, answer = await (_easy(asker, whole) if kind == "not_needed" else SINGLE.plan(asker, whole))
+    plan, answer = await (_easy(asker, whole) if kind == "not_needed" else _needing(asker, whole))
     target = seed.fields["target"]
     toolbox = whole if kind == "not_needed" else whole.only([name for name in whole.names if name != target])
-    if not toolbox.tools:
-        raise SeedRefused("no_other_tool", keys=[answer.reply.key])
     user = Message("user", plan.request)
     off = Message("system", f"The tool {target} is switched off in this conversation.")
     messages = (off, user) if kind == "disabled" else (user,)
@@ -56,6 +54,17 @@ async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
     # Without bindings nothing is executed: a call here is a mistake, and one turn is all there is.
     dialogue = await converse(asker, replace(toolbox, bindings={}), start)
     return [_finish(seed, kind, dialogue, toolbox, resources)]
+
+
+async def _needing(asker: Asker, toolbox: Toolbox) -> tuple[Plan, Answer]:
+    """A request that needs the target."""
+    target = asker.seed.fields["target"]
+    fields = {"tools": shown_tools(toolbox), "examples": shown_examples(asker.seed, target), "target": target}
+    answer = await asker.ask("plan_needing", "writer", fields, schema=SCHEMA)
+    plan = read_plan(answer, toolbox, (1, 1))
+    if plan.calls[0][0] != target:
+        raise refused("plan_calls_another_tool", answer)
+    return plan, answer
 
 
 async def _easy(asker: Asker, toolbox: Toolbox) -> tuple[Plan, Answer]:
@@ -76,7 +85,7 @@ def _finish(seed: Seed, kind: str, dialogue: Dialogue, toolbox: Toolbox, resourc
         ResponseHygiene(next((one for one in dialogue.finish_reasons if one != FINISHED), FINISHED), min_characters=1),
     ]
     if settings.judge:
-        checks.append(Judged(f"{PACKAGE}/no_call", CRITERIA[kind], {"tools": shown_tools(toolbox)}))
+        checks.append(Judged(f"{PACKAGE}/no_call", CRITERIA[kind], {"tools": shown_tools(toolbox)}, PANEL))
     text = dialogue.parts[f"turn_{at}"]
     return replace(made, parts={**made.parts, "calls": text}, checks=tuple(checks))
 

@@ -8,11 +8,11 @@ from generators.tool_use.agent import FINISHED, Dialogue, shown, shown_tools
 from generators.tool_use.asking import PACKAGE, ToolSettings
 from records.types import JSON, Candidate, Check, Seed, canonical_json, stable_hash
 from verifiers.judged import Judged
-from verifiers.judging import Criterion
+from verifiers.judging import Criterion, Panel
 from verifiers.response_hygiene import ResponseHygiene
 from verifiers.tool_answer import ToolAnswer
 from verifiers.tool_calls import ToolCalls
-from verifiers.tool_dialogue import BrokenDialogue, made_calls
+from verifiers.tool_dialogue import BrokenDialogue, is_error, made_calls
 from verifiers.tool_execution import ToolExecution
 from verifiers.tool_format import ToolFormat, Turn
 from verifiers.tool_provenance import ToolProvenance
@@ -21,13 +21,20 @@ from verifiers.toolbox.box import Toolbox
 REPETITION = 0.9
 """Share of an answer: it may repeat a table that a tool gave, but not one phrase for ever."""
 ALL_CALLS, RESPONSE = "calls", "response"
+PANEL = Panel(retries=3)
 CRITERIA = (Criterion("calls_serve_request"), Criterion("answer_follows_results"))
 
 
-def finished_parts(dialogue: Dialogue) -> dict[str, str]:
-    """The dialogue's parts, with all its calls as JSON, the last turn, and the dialogue as a judge reads it."""
+def finished_parts(dialogue: Dialogue, failed: bool = True) -> dict[str, str]:
+    """The dialogue's parts, with its calls as JSON, the last turn, and the dialogue as a judge reads it.
+
+    Without `failed`, calls that a tool answered with an error are left out: what counts is what was done in the end.
+    """
     try:
-        calls = [{"name": one.name, "arguments": dict(one.arguments)} for one in made_calls(dialogue.messages)]
+        made = [
+            one for one in made_calls(dialogue.messages) if failed or one.result is None or not is_error(one.result)
+        ]
+        calls = [{"name": one.name, "arguments": dict(one.arguments)} for one in made]
     except BrokenDialogue:
         calls = []
     last = dialogue.messages[-1]
@@ -69,7 +76,7 @@ def judged(toolbox: Toolbox, settings: ToolSettings) -> tuple[Check, ...]:
     if not settings.judge:
         return ()
     criteria = CRITERIA if toolbox.bindings else CRITERIA[:1]
-    return (Judged(f"{PACKAGE}/meaning", criteria, {"tools": shown_tools(toolbox)}),)
+    return (Judged(f"{PACKAGE}/meaning", criteria, {"tools": shown_tools(toolbox)}, PANEL),)
 
 
 def _hygiene(dialogue: Dialogue) -> ResponseHygiene:

@@ -10,13 +10,18 @@ from generators.recipe import Resources
 from generators.tool_use.agent import Dialogue, converse
 from generators.tool_use.asking import Answer, Asker, ToolSettings
 from generators.tool_use.plan import SCHEMA, Plan, accepted_calls, read_plan, refused
-from generators.tool_use.proof import candidate, first_gates, gold_calls, last_gates
+from generators.tool_use.proof import candidate, finished_parts, first_gates, gold_calls, last_gates
 from records.types import Candidate, Check, Message, Outcome, Record, Seed, canonical_json, stable_hash
 from verifiers.toolbox.box import Toolbox
 
 PLAN, REQUEST, GOLD = "plan", "request", "gold"
 EXAMPLES_SHOWN = 8
 EXAMPLE_CHARACTERS = 3_000  # of all examples
+
+
+def box_of(seed: Seed) -> Toolbox:
+    """The tools that a seed holds."""
+    return Toolbox.read(seed.fields["toolbox"])
 
 
 @dataclass(frozen=True)
@@ -29,15 +34,17 @@ class Task:
     fields: Callable[[Seed, Toolbox], Mapping[str, str]]
     problem: Callable[[Plan, Seed], str]  # why a plan is none of this kind; "" where it is one
     proof: Callable[[Candidate, Dialogue, Toolbox, ToolSettings], tuple[Check, ...]]
-    max_errors: int = 0
+    box: Callable[[Seed], Toolbox] = box_of
+    act: str = "act"  # prompt of the assistant's turns
+    may_fail: bool = False  # calls that failed and were made good do not count against the gold calls
 
     async def propose(self, seed: Seed, resources: Resources) -> list[Candidate]:
         """Plan and dialogue. Raises SeedRefused, ModelError."""
-        toolbox = Toolbox.read(seed.fields["toolbox"])
+        toolbox = self.box(seed)
         asker = Asker(self.name, seed, resources)
         plan, answer = await self.plan(asker, toolbox)
         dialogue = started(plan, answer, toolbox)
-        dialogue = await converse(asker, toolbox, dialogue)
+        dialogue = await converse(asker, toolbox, dialogue, self.act)
         return [self.finish(seed, dialogue, toolbox, resources)]
 
     async def plan(self, asker: Asker, toolbox: Toolbox) -> tuple[Plan, Answer]:
@@ -53,6 +60,8 @@ class Task:
         """The candidate with its checks."""
         metadata = {"tools_called": sorted({call.name for one in dialogue.messages for call in one.tool_calls})}
         made = candidate(self.name, seed, dialogue, toolbox, ((), {**metadata, "round": resources.round}))
+        if self.may_fail:
+            made = replace(made, parts=finished_parts(dialogue, failed=False))
         return replace(made, checks=self.proof(made, dialogue, toolbox, resources.settings))
 
     async def revise(self, attempts: Sequence[Record], resources: Resources) -> Candidate | None:
@@ -61,9 +70,9 @@ class Task:
         former, at = attempts[-1].candidate, blamed_turn(attempts[-1])
         if at is None or len(attempts) > settings.rounds:
             return None
-        toolbox = Toolbox.read(former.seed.fields["toolbox"])
+        toolbox = self.box(former.seed)
         asker = Asker(self.name, former.seed, resources, former.attempt + 1)
-        dialogue = await converse(asker, toolbox, dialogue_of(former).up_to(at))
+        dialogue = await converse(asker, toolbox, dialogue_of(former).up_to(at), self.act)
         made = self.finish(former.seed, dialogue, toolbox, resources)
         identity = stable_hash(made.id, str(former.attempt + 1))
         return replace(made, id=identity, chain_id=former.chain_id, attempt=former.attempt + 1, revises=former.id)

@@ -92,6 +92,22 @@ def play_in_order(tags: Tags, rng: Random, fault: str | None) -> Draft:
     return _faulty([Asked(one["name"], one["arguments"]) for one in examples_of(tags)], rng, fault)
 
 
+def play_mined(tags: Tags, rng: Random, fault: str | None) -> Draft:
+    """The request alone, for a call that is given."""
+    call = json.loads(tags.get("call", "{}"))
+    asked = Asked(call["name"], call["arguments"])
+    if fault == "asks_for_something_else":
+        changed = _change(asked, rng)
+        return Draft(_request_only(changed or asked), fault=AS_DRAWN if changed else None)
+    if fault == "request_too_short":
+        return Draft(json.dumps({"request": "Do it."}))
+    return Draft(_request_only(asked))
+
+
+def _request_only(asked: Asked) -> str:
+    return json.dumps({"request": write_request([asked])}, ensure_ascii=False)
+
+
 def play_easy(tags: Tags, rng: Random, fault: str | None) -> Draft:
     """A request that needs no tool."""
     left, right = rng.randint(1, 9), rng.randint(1, 9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -28,7 +29,7 @@ FORMS = ("tagged", "json_list", "python")
 def play_act(tags: Tags, rng: Random, fault: str | None) -> Draft:
     """The assistant's next turn: calls that the request asks for and that can be made now, else the answer."""
     heard = read_dialogue(tags.get("dialogue", ""))
-    wanted = [call for text in heard.user for call in read_request(text)]
+    wanted = heard.wanted
     tools = {tool["name"]: tool for tool in _tools(tags)}
     missing = [call for call in wanted if call.name not in tools]
     if not wanted or missing:
@@ -36,7 +37,7 @@ def play_act(tags: Tags, rng: Random, fault: str | None) -> Draft:
     incomplete = [call for call in wanted if set(_required(tools[call.name])) - set(call.arguments)]
     if incomplete:
         lacking = sorted(set(_required(tools[incomplete[0].name])) - set(incomplete[0].arguments))
-        return Draft(f"I need one more thing before I can do that: what is {lacking[0]}?", fault=None)
+        return _asking_back(incomplete[0], lacking[0], tools, (rng, fault))
     done = len(heard.results)
     if done < len(wanted):
         ready = []
@@ -48,6 +49,28 @@ def play_act(tags: Tags, rng: Random, fault: str | None) -> Draft:
             ready = ready[:1]
         return _calling(ready, tools, rng, fault)
     return _answering(heard, wanted, rng, fault)
+
+
+def play_react(tags: Tags, rng: Random, fault: str | None) -> Draft:
+    """The same with a thought before each call; a call that failed because its service was busy is made again."""
+    heard = read_dialogue(tags.get("dialogue", ""))
+    if fault == "gives_up" and heard.busy:
+        return Draft("The service is busy, so this cannot be done. The call failed with an error.")
+    draft = play_act(tags, rng, None if fault == "gives_up" else fault)
+    thought = "The service was busy, so I try again." if heard.busy else "I take the next step."
+    if draft.text.startswith("<tool_call>"):
+        draft = replace(draft, text=f"{thought}\n{draft.text}")
+    return replace(draft, fault=None) if fault == "gives_up" else draft
+
+
+def _asking_back(call: Asked, lacking: str, tools: Mapping[str, Any], draw: tuple[Random, str | None]) -> Draft:
+    _, fault = draw
+    if fault == "calls_anyway":
+        given = tools[call.name]["parameters"]["properties"].get(lacking, {})
+        value = {"string": "walrus 77", "integer": 7777, "number": 777.5, "array": [7777], "boolean": True}
+        made_up = value.get(given.get("type", ""), "walrus 77")
+        return Draft(_written([Asked(call.name, {**call.arguments, lacking: made_up})]))
+    return Draft(f"I need one more thing before I can do that: what is {lacking}?", fault=None)
 
 
 def _in_sequence(tools: Mapping[str, Any]) -> bool:
@@ -238,10 +261,8 @@ def play_review(asked: Request, rng: Random, fault: str | None) -> Draft:
 
 def play_contrast(asked: Request, rng: Random, fault: str | None) -> Draft:
     """Chooses the call that the request asks for, by its name and arguments."""
-    wanted = [call.name for call in read_request(asked.tags.get("request", ""))]
-    first = asked.tags.get("first_call", "")
-    second = asked.tags.get("second_call", "")
-    scores = [_score(text, asked.tags.get("request", ""), wanted) for text in (first, second)]
+    wanted = read_request(asked.tags.get("request", ""))
+    scores = [_score(asked.tags.get(name, ""), wanted) for name in ("first_call", "second_call")]
     right = scores[0] > scores[1]
     if rng.random() >= asked.settings.judge_accuracy:
         right = not right
@@ -249,12 +270,13 @@ def play_contrast(asked: Request, rng: Random, fault: str | None) -> Draft:
     return Draft(text[: rng.randint(2, len(text) - 3)] if fault == "unreadable_verdict" else text)
 
 
-def _score(text: str, request: str, wanted: Sequence[str]) -> int:
+def _score(text: str, wanted: Sequence[Asked]) -> int:
     name, _, arguments = text.partition(" ")
-    if name not in wanted:
-        return 0
     values = json.loads(arguments) if arguments else {}
-    return 1 + sum(f"{key} = {json.dumps(value, ensure_ascii=False)}" in request for key, value in values.items())
+    found = [
+        sum(call.arguments.get(key) == value for key, value in values.items()) for call in wanted if call.name == name
+    ]
+    return 1 + max(found) if found else 0
 
 
 def _criteria(asked: Request) -> list[str]:

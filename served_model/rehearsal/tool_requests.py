@@ -15,6 +15,8 @@ from typing import Any
 OPENING = "Please do the following: "
 ITEM = re.compile(r"\((\d+)\) ([A-Za-z0-9_-]+)(?: (with) )?")
 ARGUMENT = re.compile(r"([A-Za-z_]\w*) = ")
+MORE = re.compile(r"More on \((\d+)\): ([A-Za-z_]\w*) = ")
+BUSY = "ServiceBusy"
 RESULT_OF = re.compile(r"the result of \((\d+)\)")
 RESULT_LINE = re.compile(r"^\[result of ([^\]]+)\] (.*)$")
 CALL_LINE = re.compile(r"^<call> (\S+) (.*)$")
@@ -38,6 +40,19 @@ class Heard:
     calls: tuple[Asked, ...]
     results: tuple[Any, ...]
     result_texts: tuple[str, ...]
+    busy: bool = False  # the last call failed because its service was busy
+
+    @property
+    def wanted(self) -> list[Asked]:
+        """The calls that the user asks for, with what was said later about them."""
+        calls = [call for text in self.user for call in read_request(text)]
+        for text in self.user:
+            for more in MORE.finditer(text):
+                at, name = int(more[1]) - 1, more[2]
+                if at < len(calls):
+                    value, _ = _read_value(text, more.end())
+                    calls[at] = Asked(calls[at].name, {**calls[at].arguments, name: value})
+        return calls
 
 
 def write_request(calls: Sequence[Asked], remark: str = "") -> str:
@@ -100,7 +115,11 @@ def read_dialogue(text: str) -> Heard:
             current.append(line[len(role) + 2 :].strip())
         elif current:
             current[-1] += "\n" + line
-    return Heard("\n".join(said["system"]), tuple(said["user"]), tuple(calls), tuple(results), tuple(texts))
+    busy = [at for at, value in enumerate(results) if isinstance(value, dict) and BUSY in str(value.get("error", ""))]
+    last_busy = bool(results) and len(results) - 1 in busy
+    results = [value for at, value in enumerate(results) if at not in busy]
+    texts = [text for at, text in enumerate(texts) if at not in busy]
+    return Heard("\n".join(said["system"]), tuple(said["user"]), tuple(calls), tuple(results), tuple(texts), last_busy)
 
 
 def resolve(value: Any, results: Sequence[Any]) -> Any:

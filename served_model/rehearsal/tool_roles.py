@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from served_model.rehearsal.role import Fault, Role, of_tags
-from served_model.rehearsal.tool_planner import play_easy, play_in_order, play_parallel, play_single
-from served_model.rehearsal.tool_player import play_act, play_contrast, play_direct, play_review
+from served_model.rehearsal.tool_planner import play_easy, play_in_order, play_mined, play_parallel, play_single
+from served_model.rehearsal.tool_player import play_act, play_contrast, play_direct, play_react, play_review
 
 PACKAGE = "generators.tool_use"
 PLAN_FAULTS: Mapping[str, Fault] = {
@@ -31,6 +31,10 @@ ACT_FAULTS: Mapping[str, Fault] = {
     "calls_anyway": Fault(6, "format"),
     "claims_too_much": Fault(2, "judge"),
 }
+REACT_FAULTS: Mapping[str, Fault] = {
+    **{name: fault for name, fault in ACT_FAULTS.items() if name != "calls_anyway"},
+    "gives_up": Fault(6, "execution"),
+}
 JUDGE_FAULTS: Mapping[str, Fault] = {"unreadable_verdict": Fault(2, "format"), "wrong_verdict": Fault(1, "judge")}
 
 
@@ -39,6 +43,12 @@ ROLES = (
         f"{PACKAGE}/plan_single",
         frozenset({"tools", "examples", "refused", "target"}),
         {**PLAN_FAULTS, "gives_result_away": Fault(2, "execution"), "call_raises": Fault(3, "execution")},
+        of_tags(play_single),
+    ),
+    Role(
+        f"{PACKAGE}/plan_needing",
+        frozenset({"tools", "examples", "target"}),
+        {"plan_unknown_tool": Fault(2, "format"), "truncated": Fault(1, "format")},
         of_tags(play_single),
     ),
     Role(
@@ -53,6 +63,19 @@ ROLES = (
         PLAN_FAULTS,
         of_tags(play_in_order),
     ),
+    Role(
+        f"{PACKAGE}/plan_steps",
+        frozenset({"tools", "examples", "target"}),
+        PLAN_FAULTS,
+        of_tags(play_in_order),
+    ),
+    Role(
+        f"{PACKAGE}/plan_mined",
+        frozenset({"tools", "code", "call"}),
+        {"asks_for_something_else": Fault(3, "execution"), "request_too_short": Fault(2, "format")},
+        of_tags(play_mined),
+    ),
+    Role(f"{PACKAGE}/react", frozenset({"tools", "dialogue"}), REACT_FAULTS, of_tags(play_react)),
     Role(
         f"{PACKAGE}/plan_stateful",
         frozenset({"tools", "examples", "state"}),

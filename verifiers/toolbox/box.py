@@ -25,6 +25,7 @@ class Toolbox:
     schema: str = ""
     site: bool = False  # needs libraries beyond the standard one
     server: str = ""  # command of the MCP server that executes the calls
+    busy: tuple[str, ...] = ()  # tools whose first call fails, as a service's may: the same call succeeds when repeated
 
     @property
     def tools_json(self) -> str:
@@ -51,6 +52,7 @@ class Toolbox:
                 "schema": self.schema,
                 "site": self.site,
                 "server": self.server,
+                "busy": list(self.busy),
             }
         )
 
@@ -58,7 +60,7 @@ class Toolbox:
     def read(cls, text: str) -> Toolbox:
         """From text that `to_json` wrote."""
         data = json.loads(text)
-        return cls(tuple(data["tools"]), data["bindings"], data["files"], data["schema"], data["site"], data["server"])
+        return cls(**{**data, "tools": tuple(data["tools"]), "busy": tuple(data["busy"])})
 
     def only(self, names: Sequence[str]) -> Toolbox:
         """The same box with some of its tools, in the given order."""

@@ -21,6 +21,7 @@ from calling import NotPlain, call_bound, plain  # type: ignore[import-not-found
 
 OUTPUT = 200  # descriptor
 MAX_ERROR_CHARS = 300
+BUSY = "ServiceBusy: the service did not answer in time; the same call may succeed when it is made again"
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
@@ -33,8 +34,13 @@ def main() -> None:
         calls = json.load(file)
     mark = toolbox["mark"]
     database = _open(toolbox["schema"]) if toolbox["schema"] else None
+    busy = set(toolbox["busy"])
     for name, arguments in calls:
-        _write(mark, _call(toolbox["bindings"][name], arguments, database))
+        if name in busy:
+            busy.discard(name)
+            _write(mark, {"error": BUSY})
+        else:
+            _write(mark, _call(toolbox["bindings"][name], arguments, database))
     if database is not None:
         _write(mark, {"state": dict(_content(database))})
     os._exit(0)  # threads and exit functions of a tool end with it

@@ -66,7 +66,12 @@ async def run_calls(sandbox: Sandbox, toolbox: Toolbox, calls: Sequence[ToolArgu
     for name, _ in calls:
         if name not in toolbox.bindings:
             raise NotExecutable(name)
-    spec = {"bindings": dict(toolbox.bindings), "schema": toolbox.schema}
+    spec = {
+        "bindings": dict(toolbox.bindings),
+        "schema": toolbox.schema,
+        "busy": list(toolbox.busy),
+        "site": toolbox.site,
+    }
     asked = canonical_json([[name, dict(arguments)] for name, arguments in calls])
     mark = f"{stable_hash(canonical_json(spec), asked)} "
     files = {name: base64.b64decode(text) for name, text in toolbox.files.items()}
