@@ -29,7 +29,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks.neutral_recipe import SCHEMA, score_messages, write_messages
+from benchmarks.neutral_requests import SCHEMA, score_messages, write_messages
 from records.types import Message
 
 FILLER = " Explain it to a newcomer, with one example from daily life and one from industry." * 6  # 0.5 KB
@@ -145,7 +145,11 @@ def ours(port: int, seeds: int, out: Path, overrides: list[str]) -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ["PREFECT_HOME"] = str(out.parent / "prefect")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # as the command line does, and the arenas
     pin(1)
+    from flows.frugal import limit_arenas
+
+    limit_arenas()
     from flows import make_dataset
     from flows.config import load_config
     from flows.engine import prefect_api

@@ -6,26 +6,11 @@ loops that it is measured against (benchmarks/neutral_job.py).
 
 from __future__ import annotations
 
+from benchmarks.neutral_requests import SCHEMA, score_messages, write_messages
 from generators.recipe import Recipe, Resources, Settings
 from records.types import Call, Candidate, Message, Seed, stable_hash, stable_seed
 from served_model.types import ChatRequest, Reply, Sampling
 from verifiers.response_hygiene import ResponseHygiene
-
-SCHEMA = {
-    "type": "object",
-    "properties": {"reason": {"type": "string"}, "score": {"type": "integer", "minimum": 1, "maximum": 5}},
-    "required": ["reason", "score"],
-    "additionalProperties": False,
-}
-JUDGE = "Score the answer below from 1 (useless) to 5 (excellent). Give a short reason first.\n\n"
-
-
-def write_messages(question: str) -> tuple[Message, ...]:
-    return (Message("system", "You answer in plain words."), Message("user", question))
-
-
-def score_messages(question: str, answer: str) -> tuple[Message, ...]:
-    return (Message("system", JUDGE), Message("user", f"Question: {question}\n\nAnswer: {answer}"))
 
 
 def _request(role: str, seed: Seed, messages: tuple[Message, ...], run_seed: int) -> ChatRequest:

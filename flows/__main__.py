@@ -9,6 +9,7 @@ from typing import Annotated, Any
 # Before Prefect is imported: no analytics, and its own log lines stay out of our terminal (the UI keeps them all).
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # see flows/frugal.py
 
 import typer
 from typer.exceptions import TyperException
@@ -16,6 +17,7 @@ from typer.exceptions import TyperException
 from flows import terminal
 from flows.commands import machine, rows, runs, sandbox
 from flows.errors import ConfigError, UserError
+from flows.frugal import limit_arenas
 from flows.version import VERSION
 
 app = typer.Typer(
@@ -63,6 +65,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 the work failed, 2 usage or config, 130 Ctrl-C."""
+    limit_arenas()
     sys.exit(run_command(sys.argv[1:]))
 
 

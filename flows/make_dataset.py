@@ -112,7 +112,7 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
     with locked(folder):
         earlier = require_same_run(folder, inputs)
         await preflight(plan, folder)
-        sizes = _shard_sizes(plan, earlier)
+        sizes = shard_sizes(plan, earlier)
         description = describe_run(plan, inputs, folder) | {"shard_sizes": sizes}
         folder.write_run(description)
         resumed = f", resumed with {len(folder.shards())} finished shards" if earlier else ""
@@ -166,7 +166,7 @@ def default_out(config: RunConfig, inputs: dict[str, Any], parent: Path = Path("
     return parent / f"{config.name}-{fingerprint(inputs)}"
 
 
-def _shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int]:
+def shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int]:
     """Seeds per shard of each recipe; a resumed run keeps the sizes it began with."""
     if earlier is not None and "shard_sizes" in earlier:
         return dict(earlier["shard_sizes"])

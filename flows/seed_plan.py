@@ -124,3 +124,10 @@ def _first_seeds(stream: Iterator[Seed | Drop], limit: int) -> Iterator[Seed | D
 def first_item(plan: SeedPlan) -> Seed | Drop | None:
     """The first thing the corpus gives: asked before a run starts, so that an empty corpus costs nothing."""
     return next(islice(plan._stream(), 1), None)
+
+
+def count_seeds(plan: SeedPlan) -> int | None:
+    """How many seeds there are in all; None where the corpus has no end of its own and the config sets none."""
+    if plan.choice.seeds is None and corpus.READERS[plan.recipe.seeds].endless:
+        return None
+    return sum(isinstance(item, Seed) for item in plan._stream())

@@ -24,6 +24,7 @@ GROWTH = 0.05  # of the limit, per window without overload
 DEEPEST_CUT = 0.5  # a window's overloaded answers come back sooner than its replies and so count for too much
 QUEUE = 0.05  # of what runs: waits at the server, so that a free slot is filled without a round trip to us
 CLIMB = 1.08  # per reading without a queue; so much too many at most wait for one reading
+BUSY = 0.9  # of our requests must be at work there: else it is we who are slow, and more in flight would not help
 CACHE_FULL = 0.95  # use of the server's cache beyond which more requests would only push others out
 
 
@@ -81,7 +82,7 @@ class InFlightLimit:
             self.climbing = False
             # What we have there less what waits is our part of what runs. It holds also where others wait there, too.
             self._set(max(1.0, in_flight - load.waiting) + queue)
-        elif self._was_full and load.cache_use < CACHE_FULL:
+        elif self._was_full and load.running >= BUSY * in_flight and load.cache_use < CACHE_FULL:
             self._set(max(self._value + 1.0, self._value * CLIMB))
         self._was_full = in_flight >= self.slots
 

@@ -15,7 +15,8 @@ RAMP_POLL_S = 0.05  # while the limit still climbs
 POLL_S = 0.5
 RETRY_S = 15.0  # after a server that did not answer, or has no metrics
 TIMEOUT_S = 5.0
-STRANGE_READINGS = 10  # in a row that show less than half of our own requests: another server's, behind a balancer
+STRANGE_READINGS = 40  # in a row that show much less than our own requests: one of several servers behind a balancer
+STRANGE_SHARE = 0.6  # of our own requests
 FEWEST = 16  # requests of ours below which that says nothing
 NAMES = {
     "running": ("vllm:num_requests_running", "sglang:num_running_reqs"),
@@ -66,7 +67,7 @@ class LoadWatch:
 
     async def _watch(self, endpoint: Endpoint) -> None:
         strange = 0
-        while strange < STRANGE_READINGS:
+        while True:
             await asyncio.sleep(RAMP_POLL_S if endpoint.limit.climbing else POLL_S)
             if endpoint.in_flight == 0:
                 continue
@@ -76,10 +77,13 @@ class LoadWatch:
                 await asyncio.sleep(RETRY_S)
                 continue
             ours = endpoint.in_flight
-            strange = strange + 1 if ours >= FEWEST and load.running + load.waiting < ours / 2 else 0
+            strange = strange + 1 if ours >= FEWEST and load.running + load.waiting < STRANGE_SHARE * ours else 0
+            if strange >= STRANGE_READINGS:
+                endpoint.limit.forget_metrics()
+                await asyncio.sleep(RETRY_S)
+                continue
             endpoint.limit.observe(load, ours)
             self._pool.dispatch()
-        endpoint.limit.forget_metrics()
 
     async def _read(self, endpoint: Endpoint) -> ServerLoad | None:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)

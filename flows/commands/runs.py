@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from flows import terminal
 from flows.commands.options import Backend, Json, Quiet, Run, Unsafe
 from flows.errors import UserError
 from flows.progress import reporting
+
+if TYPE_CHECKING:
+    from flows.config import RunConfig
 
 
 def rehearse(
@@ -53,6 +56,10 @@ def make(
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value.")] = None,
     show_config: Annotated[bool, typer.Option("--show-config", help="Print the whole config and stop.")] = False,
     unsafe: Unsafe = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Work a few seeds, say what all will take, and stop; make goes on.")
+    ] = False,
+    sample: Annotated[int, typer.Option(min=1, help="Seeds of each recipe that --estimate works.")] = 32,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -65,6 +72,9 @@ def make(
     if show_config:
         print(terminal.config_text(plan))
         return
+    if estimate:
+        _estimate(settings, out, sample, as_json)
+        return
     from flows import make_dataset
 
     settings, folder = asyncio.run(make_dataset.prepare(settings, out))
@@ -74,6 +84,17 @@ def make(
         print(json.dumps(terminal.published_json(published, folder), indent=2))
     elif not quiet:
         print(terminal.published_text(published, folder))
+
+
+def _estimate(config: RunConfig, out: Path | None, seeds: int, as_json: bool) -> None:
+    from flows.estimate import estimate
+    from flows.estimate_text import estimate_json, estimate_text
+
+    estimates, folder = asyncio.run(estimate(config, out, seeds))
+    if as_json:
+        print(json.dumps(estimate_json(estimates, folder), indent=2))
+    else:
+        print(estimate_text(estimates, folder))
 
 
 def export(

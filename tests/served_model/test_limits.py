@@ -113,6 +113,14 @@ def test_it_climbs_only_where_it_was_used_up() -> None:
     assert limit.slots == START
 
 
+def test_it_does_not_climb_where_we_are_the_slow_ones() -> None:
+    limit = InFlightLimit(4096)
+    for _ in range(50):
+        limit.start(limit.slots)
+        limit.observe(ServerLoad(limit.slots // 3, 0), limit.slots)  # the other replies lie unread with us
+    assert limit.slots == START
+
+
 def run_window(limit: InFlightLimit, overloaded: int, now: float = 0.0) -> None:
     """One window in which the limit is used up and `overloaded` answers say so."""
     slots = limit.slots
