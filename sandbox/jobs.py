@@ -13,7 +13,18 @@ from typing import Any
 from sandbox.languages import LANGUAGES, Language
 from sandbox.languages.language import PRIVATE, Plan, Report, encoded
 from sandbox.profiles import PLAIN, PROFILE_BYTES, profile_of
-from sandbox.types import Calls, Execution, FileRefused, Limits, Request, SandboxError, Status, Stdio, TestSource
+from sandbox.types import (
+    Calls,
+    Execution,
+    FileRefused,
+    Limits,
+    Request,
+    SandboxError,
+    Status,
+    Stdio,
+    StdioCases,
+    TestSource,
+)
 from sandbox.wire import pack
 
 _REPORT_BYTES = 8 << 20
@@ -36,6 +47,7 @@ class Job:
     language: Language
     frames: tuple[bytes, ...]  # for the agent, for the program's process, and, with test source, for the driver's
     compile_frames: tuple[tuple[bytes, ...], ...] = ()  # the same for each step before, where the language has some
+    later: tuple[tuple[bytes, ...], ...] = ()  # the same as `frames` for each further input
     profile: str = PLAIN
     report: Report | None = None  # reads what the tests' harness said; None: the agent's own driver tests, or nobody
 
@@ -49,6 +61,8 @@ def make_job(request: Request, site: bool = False) -> Job | Execution:
     if language is None:
         raise SandboxError(f"no such language: {request.language!r} (there are: {', '.join(sorted(LANGUAGES))})")
     reason = _refusal(request, language)
+    if isinstance(request.tests, StdioCases) and not request.tests.cases:
+        reason = "there are no cases"
     if reason:
         return Execution(Status.REJECTED, None, None, "", "", 0.0, 0.0, None, "none", None, reason)
     if not language.embedded:
@@ -59,37 +73,41 @@ def make_job(request: Request, site: bool = False) -> Job | Execution:
 def _embedded_job(request: Request, language: Language, profile: str) -> Job:
     names = sorted(request.files)
     contents = [request.files[name] for name in names]
-    program = pack({"files": names}, encoded(request.source), _stdin(request), _calls(request), *contents)
-    frames = [pack(_header(request, language, profile)), program]
-    if isinstance(request.tests, TestSource):
-        frames.append(pack({}, encoded(request.tests.source)))
-    return Job(request, language, tuple(frames), profile=profile)
+    header, source = pack(_header(request, language, profile)), encoded(request.source)
+    tests = (pack({}, encoded(request.tests.source)),) if isinstance(request.tests, TestSource) else ()
+    runs = [
+        (header, pack({"files": names}, source, stdin, _calls(request), *contents), *tests)
+        for stdin in _inputs(request)
+    ]
+    return Job(request, language, runs[0], later=tuple(runs[1:]), profile=profile)
 
 
 def _planned_job(request: Request, language: Language) -> Job:
     """The steps of a language that is compiled, or run by a program image of its own."""
     plan = _plan(request, language)
     files = {**request.files, **plan.files}
-    names = sorted(files)
-    made = [encoded(plan.source), b"", *(files[name] for name in names)]
+    contents = [encoded(plan.source), *(files[name] for name in sorted(files))]
+
+    def program(stdin: bytes, first: bool) -> bytes:
+        if not first:  # all is there already
+            return pack({"files": []}, b"", stdin, b"")
+        return pack({"files": sorted(files)}, contents[0], stdin, b"", *contents[1:])
+
     reports = plan.report is not None or isinstance(request.tests, Calls)
     header = {
         **_header(request, language), "mode": "script", "filename": plan.filename, "env": dict(language.env),
         "reserves": language.reserves, "report_bytes": _REPORT_BYTES if reports else 0,
     }  # fmt: skip
     disk = min(request.limits.disk_bytes, request.limits.memory_bytes)  # what it leaves is there during the run
-    limits = {**_limits(COMPILE_LIMITS), "disk_bytes": disk, "inodes": request.limits.inodes}
-    steps = []
-    for number, argv in enumerate((*plan.compile, plan.run)):
-        last = number == len(plan.compile)
-        step = {**header, "argv": list(argv), "fresh": number == 0}
-        step.update({"hide": plan.hide} if last else {**limits, "report_bytes": 0})
-        stdin = (_stdin(request) if plan.stdin is None else plan.stdin) if last else plan.compile_stdin
-        program = (
-            pack({"files": names}, made[0], stdin, *made[1:]) if number == 0 else pack({"files": []}, b"", stdin, b"")
-        )
-        steps.append((pack(step), program))
-    return Job(request, language, steps[-1], tuple(steps[:-1]), report=plan.report)
+    limits = {**_limits(COMPILE_LIMITS), "disk_bytes": disk, "inodes": request.limits.inodes, "report_bytes": 0}
+    compiling = [
+        (pack({**header, **limits, "argv": list(argv), "fresh": number == 0}), program(plan.compile_stdin, number == 0))
+        for number, argv in enumerate(plan.compile)
+    ]
+    fresh = not compiling
+    run = pack({**header, "argv": list(plan.run), "fresh": fresh, "hide": plan.hide})
+    runs = [(run, program(stdin if plan.stdin is None else plan.stdin, fresh)) for stdin in _inputs(request)]
+    return Job(request, language, runs[0], tuple(compiling), tuple(runs[1:]), report=plan.report)
 
 
 def _plan(request: Request, language: Language) -> Plan:
@@ -151,8 +169,11 @@ def _header(request: Request, language: Language, profile: str = PLAIN) -> dict[
     }
 
 
-def _stdin(request: Request) -> bytes:
-    return encoded(request.tests.stdin) if isinstance(request.tests, Stdio) else request.stdin
+def _inputs(request: Request) -> list[bytes]:
+    """Standard input of each run."""
+    if isinstance(request.tests, StdioCases):
+        return [encoded(case.stdin) for case in request.tests.cases]
+    return [encoded(request.tests.stdin) if isinstance(request.tests, Stdio) else request.stdin]
 
 
 def _calls(request: Request) -> bytes:

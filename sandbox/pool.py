@@ -25,7 +25,7 @@ from sandbox.types import (
     Status,
     ToolchainMissing,
 )
-from sandbox.verdict import judge
+from sandbox.verdict import judge_all
 
 _ATTEMPTS = 3  # the first, and two on fresh slots
 _OPEN_AFTER = 3  # requests that failed in a row, without a success between
@@ -122,35 +122,35 @@ class SlotPool:
             if self._closed or self._failures >= _OPEN_AFTER:
                 raise SandboxUnavailable("closed" if self._closed else f"the sandbox kept failing; last: {error}")
             try:
-                reply = await (self._on_free_slot(job) if index is None else self._on_slot(index, job))
-                execution = judge(job, reply, self._backend.name)
+                replies = await (self._on_free_slot(job) if index is None else self._on_slot(index, job))
+                execution = judge_all(job, replies, self._backend.name)
             except SlotFailed as failure:
                 error = failure
             else:
                 self._failures = 0
-                return execution, float(reply.header["delay_s"])
+                return execution, max(float(reply.header["delay_s"]) for reply in replies)
         self._failures += 1
         raise SandboxError(f"the sandbox failed {_ATTEMPTS} times: {error}") from error
 
-    async def _on_free_slot(self, job: Job) -> Reply:
+    async def _on_free_slot(self, job: Job) -> list[Reply]:
         index = await self._free.get()
         try:
             return await self._on_slot(index, job)
         finally:
             self._free.put_nowait(index)
 
-    async def _on_slot(self, index: int, job: Job) -> Reply:
+    async def _on_slot(self, index: int, job: Job) -> list[Reply]:
         place = (index, job.profile)
         try:
             slot = self._slots.get(place) or await self._start(place)
-            reply = await _execute(slot, job)
+            replies = await _execute(slot, job)
         except BaseException:  # failed or cancelled: the slot may be in the middle of anything
             self._discard(place)
             raise
         self._used[place] += 1
-        if reply.header["broken"] or self._used[place] >= _RECYCLE_AFTER:
+        if replies[-1].header["broken"] or self._used[place] >= _RECYCLE_AFTER:
             self._discard(place)
-        return reply
+        return replies
 
     async def _start(self, place: _Place) -> Slot:
         slot = self._slots[place] = await self._start_apart(place[1])
@@ -208,10 +208,15 @@ class SlotPool:
                     self._free.put_nowait(index)
 
 
-async def _execute(slot: Slot, job: Job) -> Reply:
-    """Compile, where the language does, and run; the reply of the step that ended it."""
+async def _execute(slot: Slot, job: Job) -> list[Reply]:
+    """Compile, where the language does, and run: the replies of the runs, or of the step that went no further."""
     for frames in job.compile_frames:
         reply = await slot.execute(frames, COMPILE_LIMITS.wall_limit_s + _BACKSTOP_S)
         if reply.header["program"] != 0 or reply.header["verdict"] is not None or reply.header["broken"]:
-            return replace(reply, compiling=True)
-    return await slot.execute(job.frames, job.request.limits.wall_limit_s + _BACKSTOP_S)
+            return [replace(reply, compiling=True)]
+    replies: list[Reply] = []
+    for frames in (job.frames, *job.later):
+        if replies and replies[-1].header["broken"]:
+            raise SlotFailed("the jail broke between two inputs")
+        replies.append(await slot.execute(frames, job.request.limits.wall_limit_s + _BACKSTOP_S))
+    return replies

@@ -92,6 +92,16 @@ class Stdio:
 
 
 @dataclass(frozen=True, slots=True)
+class StdioCases:
+    """The program as a whole on many inputs: compiled once, run once for each, under the limits each time.
+
+    Runs of a compiled program share a working directory: what one leaves there, the next one sees.
+    """
+
+    cases: tuple[Stdio, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One program to run. Without `tests` it is run as a script and its status is all that is known."""
 
@@ -99,7 +109,7 @@ class Request:
     source: str
     stdin: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
-    tests: Calls | TestSource | Stdio | None = None
+    tests: Calls | TestSource | Stdio | StdioCases | None = None
     limits: Limits = DEFAULT_LIMITS
 
 

@@ -5,13 +5,25 @@ from __future__ import annotations
 import os
 import re
 import signal as signals
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.backend import Reply, SlotFailed
 from sandbox.jobs import COMPILE_LIMITS, Job
 from sandbox.reports import calls_report, stdio_report
 from sandbox.source_reports import source_report
-from sandbox.types import Calls, Execution, Limits, Request, Status, Stdio, TestReport, TestSource, ToolchainMissing
+from sandbox.types import (
+    Calls,
+    Case,
+    Execution,
+    Limits,
+    Request,
+    Status,
+    Stdio,
+    StdioCases,
+    TestReport,
+    TestSource,
+    ToolchainMissing,
+)
 
 _MEMORY_TEXTS = (
     "MemoryError", "OSError: [Errno 12]", "std::bad_alloc", "  what():  std::bad_alloc",
@@ -32,6 +44,26 @@ class _End:
     code: int | None
     signal: int | None
     running: bool  # it was ended by us, after its tests were done
+
+
+def judge_all(job: Job, replies: list[Reply], backend: str) -> Execution:
+    """The execution as the caller sees it; of many inputs, the first run that did not end well, and every case."""
+    cases = job.request.tests
+    if not isinstance(cases, StdioCases) or replies[0].compiling:
+        return judge(job, replies[0], backend)
+    ones = [replace(job, request=replace(job.request, tests=case)) for case in cases.cases]
+    runs = [judge(one, reply, backend) for one, reply in zip(ones, replies, strict=True)]
+    shown = next((run for run in runs if run.status is not Status.OK), None)
+    shown = shown or next((run for run in runs if not (run.tests and run.tests.passed)), runs[0])
+    results = [run.tests.cases[0] if run.tests else Case("stdout", False, run.detail) for run in runs]
+    numbered = tuple(replace(case, name=f"case {number}") for number, case in enumerate(results, 1))
+    return replace(
+        shown,
+        tests=TestReport(numbered, "outside", complete=True),
+        cpu_s=sum(run.cpu_s for run in runs),
+        wall_s=sum(run.wall_s for run in runs),
+        peak_bytes=max((run.peak_bytes for run in runs if run.peak_bytes is not None), default=None),
+    )
 
 
 def judge(job: Job, reply: Reply, backend: str) -> Execution:

@@ -10,7 +10,19 @@ import pytest
 
 from sandbox.languages import LANGUAGES
 from sandbox.languages.scan import blanked, blanked_php, blanked_rust
-from sandbox.types import Calls, Execution, Limits, Request, Sandbox, SandboxError, Status, TestSource, ToolchainMissing
+from sandbox.types import (
+    Calls,
+    Execution,
+    Limits,
+    Request,
+    Sandbox,
+    SandboxError,
+    Status,
+    Stdio,
+    StdioCases,
+    TestSource,
+    ToolchainMissing,
+)
 
 PATIENT = Limits(cpu_s=10.0, wall_s=120.0)
 SLOW = ("typescript", "cpp", "java", "go", "rust")  # a compiler that takes its time: with the long tests
@@ -221,6 +233,41 @@ async def test_no_pretence_passes(sandbox: Sandbox, language: str, program: str,
     execution = await run(sandbox, Request(language, program, tests=TestSource(tests), limits=PATIENT))
     assert execution.status is not Status.OK, execution
     assert execution.tests is None or not execution.tests.passed, execution
+
+
+SUMS = {
+    "python": "print(sum(map(int, input().split())))",
+    "c": '#include <stdio.h>\nint main(void) { int s = 0, x; while (scanf("%d", &x) == 1) s += x; printf("%d\\n", s); return 0; }',
+    "bash": "read -a n\ns=0\nfor x in ${n[@]}; do ((s += x)); done\necho $s",
+}
+
+
+@pytest.mark.parametrize("language", SUMS)
+@pytest.mark.asyncio(loop_scope="session")
+async def test_many_inputs_are_run_one_by_one(sandbox: Sandbox, language: str) -> None:
+    right = StdioCases(
+        (Stdio("1 2\n", "3\n"), Stdio("4\n", "4"), Stdio("", "0") if language == "c" else Stdio("0\n", "0"))
+    )
+    execution = await run(sandbox, Request(language, SUMS[language], tests=right, limits=PATIENT))
+    assert execution.status is Status.OK and execution.tests is not None and execution.tests.passed, execution
+    wrong = StdioCases((Stdio("1 2\n", "3\n"), Stdio("4\n", "5"), Stdio("6\n", "6")))
+    execution = await run(sandbox, Request(language, SUMS[language], tests=wrong, limits=PATIENT))
+    assert execution.tests is not None and [case.passed for case in execution.tests.cases] == [True, False, True]
+    assert execution.tests.cases[1].name == "case 2" and "expected 5" in execution.tests.cases[1].detail
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_one_bad_run_among_many_inputs_is_shown(sandbox: Sandbox) -> None:
+    program = '#include <stdio.h>\nint main(void) { int x; return scanf("%d", &x) == 1 && x == 2 ? 3 : 0; }'
+    cases = StdioCases(tuple(Stdio(f"{number}\n", "") for number in range(4)))
+    execution = await run(sandbox, Request("c", program, tests=cases, limits=PATIENT))
+    assert (execution.status, execution.exit_code) == (Status.NONZERO, 3), execution
+    assert execution.tests is not None
+    assert [case.passed for case in execution.tests.cases] == [True, True, False, True]
+    broken = await run(sandbox, Request("c", "int main(void) { return x; }", tests=cases, limits=PATIENT))
+    assert (broken.status, broken.tests) == (Status.COMPILE_ERROR, None)
+    nothing = await sandbox.run(Request("c", program, tests=StdioCases(())))
+    assert nothing.status is Status.REJECTED
 
 
 CALLS = {

@@ -19,6 +19,7 @@ from sandbox.types import (
     SandboxUnavailable,
     Status,
     Stdio,
+    StdioCases,
     ToolchainMissing,
 )
 
@@ -39,6 +40,7 @@ class ScriptedBackend:
         self.script = list(script)
         self.unavailable = unavailable
         self.started = 0
+        self.executed = 0
         self.killed = 0
         self.running = 0
         self.most_running = 0
@@ -51,6 +53,7 @@ class ScriptedBackend:
 
     async def execute(self, frames: Sequence[bytes], deadline_s: float) -> Reply:
         self.running += 1
+        self.executed += 1
         self.most_running = max(self.most_running, self.running)
         await asyncio.sleep(0)
         self.running -= 1
@@ -131,6 +134,17 @@ async def test_a_wall_timeout_that_waited_for_a_core_is_tried_once_more_alone() 
     backend.script = [{**late, "delay_s": 0.1}]
     assert (await pool.run(HELLO)).status is Status.TIMEOUT_WALL
     assert backend.script == []
+
+
+async def test_a_program_is_compiled_once_for_all_its_inputs() -> None:
+    backend = ScriptedBackend([])
+    cases = StdioCases(tuple(Stdio(str(number), "hello") for number in range(5)))
+    execution = await SlotPool(backend, slots=1).run(Request("c", "", tests=cases))
+    assert backend.executed == 1 + 5
+    assert execution.tests is not None and len(execution.tests.cases) == 5 and execution.tests.passed
+    backend.script = [{}, {}, {"broken": True}]
+    await SlotPool(backend, slots=1).run(Request("c", "", tests=cases))
+    assert backend.executed == 6 + 3 + 6, "a jail that breaks between two inputs is replaced, and all is run again"
 
 
 async def test_no_more_run_at_once_than_there_are_slots() -> None:

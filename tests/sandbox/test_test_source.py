@@ -238,7 +238,8 @@ async def test_where_the_program_decides_a_comparison_the_report_says_so(sandbox
 )
 async def test_status_says_how_the_program_died_in_its_tests(sandbox: Sandbox, body: str, status: str) -> None:
     tests = TestSource("assert 1 == 1\nassert f() == 1\n")
-    limits = Limits(cpu_s=0.5, wall_s=2.0, memory_bytes=64 << 20)
+    wall_s = 2.0 if status == "timeout_wall" else 60.0
+    limits = Limits(cpu_s=0.5 if status == "timeout_cpu" else 20.0, wall_s=wall_s, memory_bytes=64 << 20)
     execution = await sandbox.run(Request("python", f"def f():\n    {body}\n", tests=tests, limits=limits))
     assert execution.status == status, execution
     assert execution.tests is not None and not execution.tests.passed
