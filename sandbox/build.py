@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -16,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from sandbox.engine import IMAGE, explained
+from sandbox.engine import IMAGE, RECIPE, Engine, explained
 from sandbox.languages import LANGUAGES
 from sandbox.types import SandboxError, SandboxUnavailable
 
 BASE, SUITE = "debian:bookworm-slim", "bookworm"
-RECIPE = "provender.recipe"  # the label that says from what an image was made
 _FOLDER = Path(__file__).parent / "image"
 _BUILD_S = 3600
+_ERROR = re.compile(r"^E:|\berror\b", re.IGNORECASE)
 Say = Callable[[str], None]
 
 
@@ -53,6 +54,13 @@ def recipe(packages: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
+def out_of_date(engine: Engine) -> str:
+    """Why a connected engine's image is not the one that would be made today; "" where it is."""
+    if engine.recipe == recipe(packages_of()):
+        return ""
+    return "the image was made from other packages than the languages name today; run `provender sandbox build`"
+
+
 def build_from_base(plan: Plan, say: Say) -> None:
     """The Dockerfile on a public base image. Raises SandboxUnavailable, SandboxError."""
     client = _client()
@@ -80,7 +88,8 @@ def build_from_packages(plan: Plan, say: Say) -> None:
     with tempfile.TemporaryDirectory(prefix="provender-image-") as folder, client:
         finish, complaints = Path(folder, "finish.tar"), Path(folder, "complaints")
         with tarfile.open(finish, "w") as archive:
-            archive.add(_FOLDER / "finish.sh", "finish.sh")
+            for name in ("finish.sh", "toolchains"):
+                archive.add(_FOLDER / name, f"provender-image/{name}")
         say(f"mmdebstrap: {len(plan.packages)} packages and what they need")
         with complaints.open("wb") as said:
             maker = subprocess.Popen(_mmdebstrap(plan, finish), stdout=subprocess.PIPE, stderr=said)
@@ -89,8 +98,9 @@ def build_from_packages(plan: Plan, say: Say) -> None:
             with explained():
                 identity = _import(client, maker.stdout, plan)
             if maker.wait(_BUILD_S) != 0:
-                lines = complaints.read_text(errors="replace").strip().splitlines()
-                raise SandboxError(f"mmdebstrap failed: {' '.join(lines[-3:])}")
+                client.remove_image(identity, force=True)
+                lines = [line for line in complaints.read_text(errors="replace").splitlines() if _ERROR.search(line)]
+                raise SandboxError(f"mmdebstrap failed: {' '.join(lines[:4])[:600]}")
         finally:
             maker.kill()
             maker.wait()
@@ -99,10 +109,14 @@ def build_from_packages(plan: Plan, say: Say) -> None:
 
 
 def _mmdebstrap(plan: Plan, finish: Path) -> list[str]:
-    hooks = [f"--customize-hook=tar-in {finish} /", '--customize-hook=chroot "$1" sh /finish.sh',
-             '--customize-hook=rm "$1"/finish.sh']  # fmt: skip
+    # without these directories the Java packages cannot be set up
+    hooks = [
+        '--essential-hook=mkdir -p "$1"/usr/share/man/man1',
+        f"--customize-hook=tar-in {finish} /",
+        '--customize-hook=chroot "$1" sh /provender-image/finish.sh',
+    ]
     return [
-        "mmdebstrap", "--quiet", "--variant=minbase", "--format=tar", f"--include={','.join(plan.packages)}",
+        "mmdebstrap", "--variant=minbase", "--format=tar", f"--include={','.join(plan.packages)}",
         "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*", "--aptopt=Acquire::Languages \"none\"", *hooks, SUITE, "-",
         *([plan.mirror] if plan.mirror else []),

@@ -32,7 +32,10 @@ async def prove(sandbox: Sandbox, language: Language) -> Proven:
         try:
             wrong = _difference(proof, await sandbox.run(proof.request))
         except ToolchainMissing as missing:
-            return Proven(language.name, "missing", f"{missing}; apt-get install {' '.join(language.packages)}")
+            remedy = f"apt-get install {' '.join(language.packages)}"
+            if sandbox.backend == "docker":
+                remedy = "make the image with this language: provender sandbox build"
+            return Proven(language.name, "missing", f"{missing}; {remedy}")
         except SandboxUnavailable:
             raise
         except SandboxError as error:

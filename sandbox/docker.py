@@ -108,7 +108,7 @@ class DockerBackend:
     def __init__(self, image: str = IMAGE, runtime: str | None = None) -> None:
         self.name = "docker"
         self.site = "/usr/lib/python3/dist-packages"  # of Debian's packages, which the image is made of
-        self._engine = Engine(image, runtime)
+        self.engine = Engine(image, runtime)
         self._connecting = asyncio.Lock()
         self._janitor: Janitor | None = None
 
@@ -116,10 +116,10 @@ class DockerBackend:
         """Start one container. Raises SandboxUnavailable."""
         async with self._connecting:
             if self._janitor is None:
-                await asyncio.to_thread(self._engine.connect)
-                await asyncio.to_thread(self._engine.choose)
-                self._janitor = Janitor(self._engine.owner)
-        slot = DockerSlot(self._engine, index)
+                await asyncio.to_thread(self.engine.connect)
+                await asyncio.to_thread(self.engine.choose)
+                self._janitor = Janitor(self.engine.owner)
+        slot = DockerSlot(self.engine, index)
         usual = Limits()
         shape = shape_of(usual.disk_bytes, usual.memory_bytes, usual.inodes)
         await slot.open(shape, usual.memory_bytes + SLACK)
@@ -130,7 +130,7 @@ class DockerBackend:
         if self._janitor is not None:
             self._janitor.dismiss()
             self._janitor = None
-        await asyncio.to_thread(self._engine.close)
+        await asyncio.to_thread(self.engine.close)
 
 
 def shape_of(disk_bytes: int, memory_bytes: int, inodes: int) -> Shape:

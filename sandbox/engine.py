@@ -20,7 +20,7 @@ from sandbox.owners import is_dead, machine, owner
 from sandbox.types import SandboxUnavailable
 
 IMAGE = "provender-sandbox:latest"
-OWNER, MACHINE = "provender.owner", "provender.machine"
+OWNER, MACHINE, RECIPE = "provender.owner", "provender.machine", "provender.recipe"
 _ANSWER_S = 60.0  # a busy engine may take long
 _GONE_S = 10.0  # how long an engine may take to remove a container
 _CAPABILITIES = ["SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER"]  # the agent's, not programs'
@@ -80,6 +80,7 @@ class Engine:
         self._runtime = runtime
         self._client: Any = None
         self._image = ""
+        self.recipe = ""  # what the image says of how it was made; see `sandbox.build`
         self.owner = f"{owner()}-{secrets.token_hex(4)}"
 
     def connect(self) -> None:
@@ -104,7 +105,8 @@ class Engine:
                 known = ", ".join(sorted(runtimes))
                 raise SandboxUnavailable(f"the engine has no runtime {self._runtime!r} (it has: {known})")
             try:
-                self._image = self._client.inspect_image(self._image_name)["Id"]
+                facts = self._client.inspect_image(self._image_name)
+                self._image, self.recipe = facts["Id"], (facts["Config"].get("Labels") or {}).get(RECIPE, "")
             except docker.errors.ImageNotFound as error:
                 missing = f"the engine has no image {self._image_name}; run `provender sandbox build`"
                 raise SandboxUnavailable(missing) from error
@@ -206,7 +208,7 @@ def boot_bytes(config: dict[str, Any]) -> bytes:
     root = Path(__file__).parent
     sources = {"sandbox": ""}  # not ours: it would import the host's side
     packages = ["sandbox"]
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted((*root.glob("*.py"), *root.glob("harness/*.py"))):
         parts = path.relative_to(root.parent).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         if parts[-1] == "__init__":

@@ -48,6 +48,7 @@ def build(
 def check(
     backend: Annotated[str | None, typer.Option(help="namespaces or docker; none: both.")] = None,
     runtime: Annotated[str | None, typer.Option(help="Runtime of the Docker backend, e.g. runsc.")] = None,
+    tag: Annotated[str, typer.Option("--image", help="Image of the Docker backend.")] = IMAGE,
     languages: _Languages = None,
 ) -> None:
     """Run every language's proof on each backend, and print what this machine can run."""
@@ -55,7 +56,7 @@ def check(
         raise ConfigError(f"--backend {backend}: {' or '.join(_BACKENDS)}")
     wrong, usable = False, False
     for name in [backend] if backend else _BACKENDS:
-        found = asyncio.run(_prove(name, runtime, _chosen(languages)))
+        found = asyncio.run(_prove(name, (tag, runtime), _chosen(languages)))
         usable |= not isinstance(found, str)
         wrong |= not isinstance(found, str) and any(one.outcome == "broken" for one in found)
         typer.echo(_text(name, found))
@@ -71,10 +72,10 @@ def _chosen(languages: str | None) -> tuple[str, ...]:
     return names
 
 
-async def _prove(backend: str, runtime: str | None, languages: tuple[str, ...]) -> list[Proven] | str:
+async def _prove(backend: str, container: tuple[str, str | None], languages: tuple[str, ...]) -> list[Proven] | str:
     """What was found, or why the backend cannot be used at all."""
     try:
-        sandbox = open_sandbox(backend, runtime=runtime)
+        sandbox = open_sandbox(backend, image=container[0], runtime=container[1])
     except SandboxUnavailable as error:
         return str(error)
     try:

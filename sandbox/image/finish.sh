@@ -1,7 +1,8 @@
 #!/bin/sh
-# Last step of both ways to make the image: what the agent expects of it, and less for programs to look at.
+# Last step of both ways to make the image: prepared libraries, what the agent expects, and less for programs to look at.
 set -e
-rm -rf /tmp /var/tmp
+bash /provender-image/toolchains prepare
+rm -rf /provender-image /tmp /var/tmp
 ln -s /box/tmp /tmp
 ln -s /box/tmp /var/tmp
 mkdir -p /box

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from flows.config import SandboxSettings
 from flows.verify_dataset import verify_rows
+from tests.sandbox.backends import why_no_docker
 
 pytestmark = pytest.mark.heavy
 
@@ -46,22 +53,59 @@ def as_rows(language: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]
     ]
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("language", FILES)
-async def test_canonical_passes_and_buggy_fails(tmp_path: Path, language: str) -> None:
-    if not shutil.which(COMMANDS[language], path="/usr/local/bin:/usr/bin:/bin"):
-        pytest.skip(f"{COMMANDS[language]} is not installed below /usr: scripts/toolchains installs it")
-    rows = as_rows(language, rows_of(language))
-    source, out = tmp_path / "rows.jsonl", tmp_path / "verdicts.jsonl"
+async def wrong_verdicts(
+    rows: list[dict[str, Any]], folder: Path, backend: Literal["namespaces", "docker"]
+) -> list[Any]:
+    """Rows whose verdict is not as it should be; exceptions only must not pass."""
+    source, out = folder / "rows.jsonl", folder / "verdicts.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    await verify_rows("code", source, out)
+    await verify_rows("code", source, out, SandboxSettings(backend=backend))
     verdicts = [json.loads(line) for line in out.read_text().splitlines()]
     assert [verdict["id"] for verdict in verdicts] == [row["id"] for row in rows]
-    wrong = [
-        (verdict["id"], verdict["outcome"], verdict["reason"], verdict["evidence"].get("stderr", "")[-300:])
-        for verdict in verdicts
-        if verdict["id"].split()[0] not in EXCEPTIONS and verdict["outcome"] != SETTLED[verdict["id"].split()[1]]
-    ]
-    assert not wrong
-    settled = [verdict for verdict in verdicts if verdict["id"].split()[0] in EXCEPTIONS]
-    assert all(verdict["outcome"] != "pass" for verdict in settled), settled
+    assert {verdict["evidence"].get("backend", backend) for verdict in verdicts} == {backend}
+    wrong = []
+    for verdict in verdicts:
+        name, kind = verdict["id"].split()
+        as_it_should = verdict["outcome"] != "pass" if name in EXCEPTIONS else verdict["outcome"] == SETTLED[kind]
+        if not as_it_should:
+            said = verdict["evidence"].get("stderr", "")[-300:]
+            wrong.append((verdict["id"], verdict["outcome"], verdict["reason"], said))
+    return wrong
+
+
+async def require(backend: str, language: str) -> None:
+    """Skip where the backend or the language is not here."""
+    if backend == "docker" and (missing := await asyncio.to_thread(why_no_docker)):
+        pytest.skip(missing)
+    if backend == "namespaces" and not shutil.which(COMMANDS[language], path="/usr/local/bin:/usr/bin:/bin"):
+        pytest.skip(f"{COMMANDS[language]} is not installed below /usr: scripts/toolchains installs it")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("backend", ["namespaces", "docker"])
+@pytest.mark.parametrize("language", FILES)
+async def test_canonical_passes_and_buggy_fails(
+    tmp_path: Path, language: str, backend: Literal["namespaces", "docker"]
+) -> None:
+    await require(backend, language)
+    assert await wrong_verdicts(as_rows(language, rows_of(language)), tmp_path, backend) == []
+
+
+@pytest.fixture
+def busy_cores() -> Iterator[None]:
+    """Two endless loops for each core."""
+    count = 2 * len(os.sched_getaffinity(0))
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    yield
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("busy_cores")
+@pytest.mark.parametrize("backend", ["namespaces", "docker"])
+async def test_a_busy_machine_changes_no_verdict(tmp_path: Path, backend: Literal["namespaces", "docker"]) -> None:
+    await require(backend, "python")
+    rows = [{**row, "limits": {}} for row in as_rows("python", rows_of("python"))]  # the limits that are the default
+    assert await wrong_verdicts(rows, tmp_path, backend) == []

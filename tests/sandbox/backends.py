@@ -6,6 +6,7 @@ import asyncio
 import functools
 import os
 
+from sandbox.build import out_of_date
 from sandbox.docker import DockerBackend
 from sandbox.types import SandboxUnavailable
 
@@ -22,6 +23,8 @@ def why_no_docker() -> str:
         try:
             slot = await backend.start(0)
             await slot.close()
+            if old := out_of_date(backend.engine):
+                raise SandboxUnavailable(old)
         finally:
             await backend.aclose()
 

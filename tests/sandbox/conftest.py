@@ -17,6 +17,18 @@ from tests.sandbox.backends import why_no_docker
 SHORT = Limits(cpu_s=0.5, wall_s=2.0)
 
 
+LONG_ON_DOCKER = ("test_spoofing", "test_languages", "test_programs", "test_test_source", "test_values")
+"""Run on a second backend they say little more, and take as long again: there they are heavy."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if parameters.get("sandbox") == "docker" and item.path.stem in LONG_ON_DOCKER:
+            item.add_marker(pytest.mark.heavy)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=["namespaces", "docker"])
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     """Every test that takes it runs once on each backend."""

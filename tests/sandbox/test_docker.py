@@ -186,7 +186,7 @@ async def test_a_container_that_dies_is_a_broken_sandbox_and_never_a_verdict(api
     ours = [
         entry["Id"]
         for entry in api.containers(filters={"label": OWNER})
-        if entry["Labels"][OWNER] == backend._engine.owner
+        if entry["Labels"][OWNER] == backend.engine.owner
     ]
     api.kill(ours[0])
     execution = await waiting  # on a fresh slot
