@@ -17,8 +17,9 @@ from sandbox.engine import IMAGE, Abandoned, Engine, Opened, Shape, boot_bytes
 from sandbox.janitor import Janitor
 from sandbox.line import AttachedLine, exchange, receive
 from sandbox.meters import SLACK
+from sandbox.profiles import WARM_S
 from sandbox.types import Limits, SandboxUnavailable
-from sandbox.wire import WireError, sizes_of, unpack
+from sandbox.wire import WireError, pack, sizes_of, unpack
 
 _START_S = 60.0
 _UID_BASE, _UID_STEP = 0x70000000, 4  # ids far above any account of the engine's machine
@@ -32,6 +33,7 @@ class DockerSlot:
         self._boot = boot_bytes({"first_uid": _UID_BASE + (os.getpid() % 65536 * 64 + index % 64) * _UID_STEP})
         self._opened: Opened | None = None
         self._line: AttachedLine | None = None
+        self._warming: dict[str, Any] | None = None  # the order that made the agent warm, for the next container
         self._shape = Shape(0, 0)
         self._memory = 0
 
@@ -64,8 +66,11 @@ class DockerSlot:
 
     async def execute(self, frames: Sequence[bytes], deadline_s: float) -> Reply:
         """Run one execution; see `backend.Slot`."""
+        header = _header(frames[0])
+        if header.get("mode") == "warm":
+            self._warming = header
         try:
-            await self._fit(_header(frames[0]))
+            await self._fit(header)
         except SandboxUnavailable as error:
             raise SlotFailed(str(error)) from error
         if self._line is None:
@@ -81,6 +86,9 @@ class DockerSlot:
         if header["fresh"] and shape != self._shape:
             await self.close()
             await self.open(shape, memory)
+            if self._warming and self._line is not None and header["mode"] != "warm":
+                work = {name: header[name] for name in ("disk_bytes", "memory_bytes", "inodes")}
+                await exchange(self._line, [pack({**self._warming, **work})], WARM_S)
         elif memory != self._memory and self._opened is not None:
             await asyncio.to_thread(self._engine.set_memory, self._opened.identity, memory)
             self._memory = memory

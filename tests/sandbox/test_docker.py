@@ -192,3 +192,16 @@ async def test_a_container_that_dies_is_a_broken_sandbox_and_never_a_verdict(api
     execution = await waiting  # on a fresh slot
     assert (execution.status, execution.stdout) == (Status.OK, "2\n")
     await pool.aclose()
+
+
+async def test_scientific_python_is_in_the_image_and_stays_warm_in_another_container() -> None:
+    pool = open_sandbox("docker", slots=1)
+    source = (
+        "import sys\nprint('pandas' in sys.modules)\nimport matplotlib.pyplot, numpy, pandas, sympy\n"
+        "print(numpy.arange(4).sum(), sympy.sqrt(8), pandas.Series([1, 2]).sum())\n"
+    )
+    for disk in (64, 32, 64):
+        limits = Limits(cpu_s=20, wall_s=120, disk_bytes=disk << 20)
+        execution = await pool.run(Request("python", source, limits=limits))
+        assert (execution.status, execution.stdout) == (Status.OK, "True\n6 2*sqrt(2) 3\n"), execution
+    await pool.aclose()
