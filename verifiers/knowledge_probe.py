@@ -34,7 +34,7 @@ SUPPORT = Rubric(
     "verifiers/support",
     (Criterion("support", ("supported", "contradicted", "irrelevant"), ("supported",), ()),),
 )
-SAME_ANSWER = 0.5  # of two answers' content words, beyond those of the question, for them to say the same
+SAME_ANSWER = Rubric("verifiers/same_answer", (Criterion("same"),))
 LEAST_AGREEING = 3  # answers; two may agree by chance
 PROBED = "knowledge_probe"  # where a wrong answer that served as a sample is caught
 
@@ -94,7 +94,7 @@ async def verify(check: KnowledgeProbe, candidate: Candidate, resources: Resourc
     decision: str = decide_knowledge(tally, check.cutoffs)
     evidence = _evidence(check, findings, tally, decision)
     if decision == "unknown":
-        agreeing = agreeing_answers(check, findings)
+        agreeing = await _agreeing(check, findings, evidence, model)
         evidence["agreement"] = {"answers": agreeing, "wrong": tally.wrong}
         if len(agreeing) >= max(LEAST_AGREEING, check.agreement * tally.wrong):
             decision = "disagrees_with_document"
@@ -138,19 +138,40 @@ def tally_of(findings: Sequence[Finding]) -> Tally:
     )
 
 
-def agreeing_answers(check: KnowledgeProbe, findings: Sequence[Finding]) -> list[str]:
-    """The largest group of wrong answers that say the same, by the words that they add to their question."""
-    wrong = [sample for sample, one in zip(check.samples, findings, strict=True) if one.grade == "incorrect"]
-    said = [
-        (str(sample["text"]), content_words(sample["text"]) - content_words(check.wordings[sample["wording"]]))
-        for sample in wrong
+async def _agreeing(
+    check: KnowledgeProbe, findings: Sequence[Finding], evidence: dict[str, JSON], model: Model
+) -> list[str]:
+    """The wrong answers that say the same as the one which has most words in common with the others.
+
+    Where most agree, that one is of their number. Equal texts agree without being judged; an unreadable judgement
+    does not agree.
+    """
+    wrong = [
+        str(sample["text"]) for sample, one in zip(check.samples, findings, strict=True) if one.grade == "incorrect"
     ]
-    groups = [[text for text, words in said if _same(own, words)] for _, own in said]
-    return max(groups, key=len, default=[])
+    words = [content_words(text) for text in wrong]
+    overlap = [sum(len(own & other) / (len(own | other) or 1) for other in words) for own in words]
+    middle = wrong[max(range(len(wrong)), key=lambda index: overlap[index])]
+    others = [text for text in dict.fromkeys(wrong) if _plain(text) != _plain(middle)]
+    asked = [{"question": check.wordings[0], "first": middle, "second": text} for text in others]
+    panels = await gather([ask_panel(SAME_ANSWER, fields, check.panel, model) for fields in asked])
+    same = [decide_value(SAME_ANSWER.criteria[0], ballots, check.panel) == "yes" for ballots in panels]
+    _note(evidence, SAME_ANSWER, panels)
+    agreeing = {text for text, agrees in zip(others, same, strict=True) if agrees}
+    return [text for text in wrong if text in agreeing or _plain(text) == _plain(middle)]
 
 
-def _same(one: frozenset[str], other: frozenset[str]) -> bool:
-    return bool(one) and len(one & other) > SAME_ANSWER * len(one | other)
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _note(evidence: dict[str, JSON], rubric: Rubric, panels: Sequence[Sequence[Ballot]]) -> None:
+    """Add further judgements, and the replies that they rest on."""
+    evidence["judgements"] += [
+        {"prompt": rubric.prompt, "ballots": [ballot.evidence() for ballot in ballots]} for ballots in panels
+    ]
+    keys = {ballot.key for ballots in panels for ballot in ballots if ballot.key}
+    evidence["rests_on"] = sorted({*evidence["rests_on"], *keys})
 
 
 def _result(check: KnowledgeProbe, findings: Sequence[Finding], decision: str) -> tuple[Outcome, str]:
@@ -241,12 +262,7 @@ async def _weigh(check: KnowledgeProbe, answer: str, evidence: dict[str, JSON], 
         {"passage": text, "support": decide_value(SUPPORT.criteria[0], ballots, check.panel)}
         for text, ballots in zip(check.related, panels, strict=True)
     ]
-    evidence["judgements"] += [
-        {"prompt": SUPPORT.prompt, "related": index, "ballots": [ballot.evidence() for ballot in ballots]}
-        for index, ballots in enumerate(panels)
-    ]
-    keys = {ballot.key for ballots in panels for ballot in ballots if ballot.key}
-    evidence["rests_on"] = sorted({*evidence["rests_on"], *keys})
+    _note(evidence, SUPPORT, panels)
 
 
 async def _probe(check: KnowledgeProbe, candidate: Candidate, evidence: dict[str, JSON], model: Model) -> None:

@@ -55,7 +55,7 @@ class ProbeSettings(PanelSettings):
     min_samples: int = Field(5, ge=1, description="judged answers that a decision needs")
     agreement: float = Field(0.6, gt=0, le=1, description="share of agreeing wrong answers that questions the document")
     mixed: Literal["drop", "pair"] = Field("pair", description="what becomes of partly known questions")
-    refusal_rounds: int = Field(3, ge=1, le=10, description="refusals written until one is good")
+    refusal_rounds: int = Field(8, ge=1, le=64, description="refusals written until one is good")
     refusal_share: float = Field(0.3, ge=0, le=1, description="most refusals in the dataset, as a share of its records")
     same_wording: int = Field(5, ge=1, description="most refusals that differ only in what they name")
 

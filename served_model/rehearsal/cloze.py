@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
+from served_model.rehearsal.factuality_texts import SAID
+
 BLANK = "____"
 SIDE = 4  # words shown to each side of the blank
 SHORTEST_ANSWER = 5  # letters
-WORD = re.compile(r"[A-Za-z]+")
+WORD = re.compile(r"\w+", re.ASCII)
 WINDOW = re.compile(rf'"([A-Za-z ]+ {BLANK} [A-Za-z ]+)"')
 LINKED = re.compile(r"\b(?:and|or) (?:what|who|when|where|why|which|how)\b", re.IGNORECASE)
 WORDINGS = (
@@ -44,14 +46,14 @@ def _windows(passage: str) -> Iterator[Cloze]:
     for sentence in re.split(r"(?<=[.!?:])\s+|\n\s*\n", passage):
         words = WORD.findall(sentence)
         for at in range(SIDE, len(words) - SIDE):
-            if len(words[at]) >= SHORTEST_ANSWER and words[at].islower():
-                shown = [*words[at - SIDE : at], BLANK, *words[at + 1 : at + 1 + SIDE]]
-                yield Cloze(" ".join(shown), words[at])
+            before, word, after = words[at - SIDE : at], words[at], words[at + 1 : at + 1 + SIDE]
+            if len(word) >= SHORTEST_ANSWER and word.islower() and all(map(str.isalpha, (*before, word, *after))):
+                yield Cloze(" ".join((*before, BLANK, *after)), word)
 
 
 def _is_fair(title: str, passage: str, one: Cloze) -> bool:
     """The answer shines through nowhere, and the window fits one word only, in the passage and beyond."""
-    seen = f"{title} {one.window} {' '.join(WORDINGS)}".lower()
+    seen = f"{title} {one.window} {' '.join(WORDINGS)} {SAID}".lower()
     if one.answer in WORD.findall(seen) or LINKED.search(one.window):
         return False
     return fill(one.window, passage) == one.answer and recall(one.window) in (one.answer, None)
@@ -63,7 +65,7 @@ def wording(number: int, title: str, window: str) -> str:
 
 
 def _plain(title: str) -> str:
-    return " ".join(WORD.findall(title)[:6]) or "this subject"
+    return " ".join(re.findall("[A-Za-z]+", title)[:6]) or "this subject"
 
 
 def window_of(question: str) -> str | None:
@@ -108,7 +110,11 @@ def _between(window: str, words: str) -> str | None:
 
 @cache
 def _vocabulary() -> tuple[str, ...]:
-    return tuple(sorted({word for word in _known().split() if word.islower() and len(word) >= SHORTEST_ANSWER}))
+    return tuple(
+        sorted(
+            {word for word in _known().split() if word.islower() and word.isalpha() and len(word) >= SHORTEST_ANSWER}
+        )
+    )
 
 
 def wrong_word(window: str, answer: str, rng: Random) -> str:

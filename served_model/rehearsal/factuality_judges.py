@@ -8,7 +8,7 @@ from random import Random
 
 from served_model.rehearsal.cloze import WORD, fill, window_of
 from served_model.rehearsal.draft import Draft
-from served_model.rehearsal.factuality_player import UNKNOWN, VAGUE
+from served_model.rehearsal.factuality_texts import UNKNOWN, VAGUE
 from served_model.rehearsal.judge_player import Truth, judge
 from served_model.rehearsal.role import Asked
 
@@ -103,6 +103,14 @@ def play_support(asked: Asked, rng: Random, fault: str | None) -> Draft:
         support = "supported" if contained(claim, reference) else "irrelevant"
     wrong = "irrelevant" if support == "supported" else "supported"
     return judge(asked, rng, fault, {"support": Truth(support, wrong, support == "supported")})
+
+
+def play_same_answer(asked: Asked, rng: Random, fault: str | None) -> Draft:
+    """Cloze answers are the same where they put the same word between quotes; others where their words are."""
+    first, second = (asked.tags.get(place, "") for place in ("first", "second"))
+    quoted = [re.findall(r'"([^"]*)"', text) or sorted(set(WORD.findall(text.lower()))) for text in (first, second)]
+    same = quoted[0] == quoted[1]
+    return judge(asked, rng, fault, {"same": Truth(*(("yes", "no") if same else ("no", "yes")), same)})
 
 
 def play_atomic_facts(asked: Asked, rng: Random, fault: str | None) -> Draft:

@@ -8,6 +8,7 @@ from served_model.rehearsal.factuality_judges import (
     play_correctness,
     play_gates,
     play_informativeness,
+    play_same_answer,
     play_support,
 )
 from served_model.rehearsal.factuality_player import play_closed_book, play_question, play_refusal
@@ -63,6 +64,7 @@ ROLES = (
     Role("verifiers/correctness", frozenset({"reference", "question", "answer"}), JUDGE_FAULTS, play_correctness),
     Role("verifiers/informativeness", frozenset({"question", "answer"}), JUDGE_FAULTS, play_informativeness),
     Role("verifiers/better", frozenset({"reference", "question", "first", "second"}), JUDGE_FAULTS, play_better),
+    Role("verifiers/same_answer", frozenset({"question", "first", "second"}), JUDGE_FAULTS, play_same_answer),
     Role("verifiers/support", frozenset({"reference", "claim"}), JUDGE_FAULTS, play_support),
     Role(
         "verifiers/atomic_facts",

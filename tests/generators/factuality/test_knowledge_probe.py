@@ -67,6 +67,9 @@ class Model:
             return judged(grade="correct" if "Smeaton" in answer else "incorrect")
         if request.prompt == "verifiers/informativeness":
             return judged(informative="no" if "somebody" in answer else "yes")
+        if request.prompt == "verifiers/same_answer":
+            names = [re.findall(r"[A-Z]\w+", tagged(request, place))[-1] for place in ("first", "second")]
+            return judged(same="yes" if names[0] == names[1] else "no")
         if request.prompt == "verifiers/better":
             return judged(better="first" if "Smeaton" in tagged(request, "first") else "second")
         return judged(support="supported" if "Winstanley" in tagged(request, "reference") else "irrelevant")
@@ -145,7 +148,7 @@ async def test_a_leaking_refusal_is_written_again_and_given_up_in_the_end() -> N
     chain, _ = await probe(Model(wrong, (leak, "As an AI, I don't know who rebuilt the lighthouse.", REFUSAL)))
     assert [one.deciding.reason for one in chain] == ["unknown", "leaks_answer", "lectures", "unknown"]
     assert chain[-1].outcome is Outcome.PASS
-    chain, _rows = await probe(Model(wrong, (leak,) * 3))
+    chain, _rows = await probe(Model(wrong, (leak,) * 3), refusal_rounds=3)
     assert [one.deciding.reason for one in chain] == ["unknown", *["leaks_answer"] * 3]
     assert chain[-1].outcome is Outcome.FAIL
 
@@ -183,10 +186,14 @@ async def test_answers_that_say_nothing_are_no_case_for_a_refusal() -> None:
 
 
 async def test_where_the_answers_agree_against_the_document_a_human_looks() -> None:
-    chain, rows = await probe(Model(lambda number, request: "It was Henry Winstanley."))
+    def agreeing(number: int, request: ChatRequest) -> str:
+        return {0: "It was Henry Winstanley.", 1: "I believe Winstanley."}.get(number % 5) or wrong(number, request)
+
+    chain, rows = await probe(Model(agreeing), agreement=0.4)
     assert [one.deciding.reason for one in chain] == ["disagrees_with_document"]
     [row] = review_rows(rows, set())
-    assert row["agreed_answers"] == ["It was Henry Winstanley."] * 9
+    assert set(row["agreed_answers"]) == {"It was Henry Winstanley.", "I believe Winstanley."}
+    assert (len(row["agreed_answers"]), row["wrong_answers"]) == (4, 9)
     assert row["related"] == [{"passage": "Winstanley built it.", "support": "supported"}]
     assert list(sft_rows(rows, set())) == [] == list(graded_pairs(rows, set()))
 
