@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from flows import terminal
-from flows.commands import machine, rows, runs, sandbox
+from flows.commands import judge, machine, rows, runs, sandbox
 from flows.errors import ConfigError, UserError
 from flows.frugal import limit_arenas
 from flows.version import VERSION
@@ -49,6 +49,7 @@ COMMANDS = (
 for _command in COMMANDS:
     app.command()(_command)
 app.add_typer(sandbox.app)
+app.add_typer(judge.app)
 
 
 @app.callback(invoke_without_command=True)

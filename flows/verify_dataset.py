@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,14 +22,18 @@ import verifiers
 from flows.config import SandboxSettings
 from flows.cores import cores
 from flows.errors import ConfigError
+from flows.judge_model import HINT, JudgeChoice, journal_beside, judge_model
 from flows.run_folder import RunFolder
 from flows.sandboxes import sandbox_for
 from records.schema import row_record
 from records.tables import atomic_file, read_rows
 from records.types import Outcome, Verdict
+from served_model.types import ModelUnavailable
 from verifiers import (
+    atomic_facts,
     code_static,
     code_tests,
+    factuality,
     json_schema,
     majority_vote,
     math_answer,
@@ -61,19 +65,30 @@ KINDS: Mapping[str, RowKind] = {
     "schema": RowKind(json_schema.Row, json_schema.prove_row),
     "trace": RowKind(trace.Row, trace.prove_row),
     "refusal": RowKind(refusal.Row, refusal.prove_row),
+    "factuality": RowKind(factuality.Row, factuality.prove_row),
+    "atomic_facts": RowKind(atomic_facts.Row, atomic_facts.prove_row),
 }
+JUDGED_KINDS = ("factuality", "atomic_facts")
 _DEFAULT = SandboxSettings()
+_NO_JUDGE = JudgeChoice()
 RECORDS_KIND = "records"
 """Takes a run folder instead of rows, and answers the stored checks of its accepted records again."""
 
 
-async def verify_rows(kind: str, source: Path, out: Path, sandbox: SandboxSettings = _DEFAULT) -> Counter[str]:
-    """Write one verdict line per row of `source`, in order. Raises ConfigError for a kind or file that is not there."""
+async def verify_rows(
+    kind: str, source: Path, out: Path, sandbox: SandboxSettings = _DEFAULT, judge: JudgeChoice = _NO_JUDGE
+) -> Counter[str]:
+    """Write one verdict line per row of `source`, in order. Raises ConfigError for a kind or file that is not there.
+
+    What a judge said is kept beside `out`: a rerun pays for nothing twice.
+    """
     if kind != RECORDS_KIND and kind not in KINDS:
         raise ConfigError(f"verify {kind}: unknown kind; known: {', '.join([*KINDS, RECORDS_KIND])}")
+    if kind in JUDGED_KINDS and not judge.given:
+        raise ConfigError(f"verify {kind}: needs a judge: {HINT}")
     _require_readable(source)
     counts: Counter[str] = Counter()
-    async with _resources(sandbox) as resources:
+    async with _resources(sandbox, judge, journal_beside(out)) as resources:
         with atomic_file(out) as partial, partial.open("wb") as lines:
             proofs = (
                 _prove_records(source, resources) if kind == RECORDS_KIND else _prove_lines(kind, source, resources)
@@ -95,11 +110,13 @@ def _require_readable(source: Path) -> None:
 
 
 @asynccontextmanager
-async def _resources(settings: SandboxSettings) -> AsyncIterator[Resources]:
+async def _resources(settings: SandboxSettings, judge: JudgeChoice, journal: Path) -> AsyncIterator[Resources]:
     sandbox = sandbox_for(settings)
     workers = ProcessPool(cores())
     try:
-        yield Resources(sandbox, workers)
+        async with AsyncExitStack() as stack:
+            model = await stack.enter_async_context(judge_model(judge, journal)) if judge.given else None
+            yield Resources(sandbox, workers, model)
     finally:
         await workers.aclose()
         await sandbox.aclose()
@@ -139,6 +156,8 @@ async def _known(reason: str) -> Verdict:
 async def _guarded(prove: Callable[[Any, Resources], Awaitable[Verdict]], row: Any, resources: Resources) -> Verdict:
     try:
         return await prove(row, resources)
+    except ModelUnavailable:
+        raise
     except Exception as error:  # noqa: BLE001 - as in verifiers.verify: a defect of ours is no evidence against the row
         return Verdict("row", Outcome.UNJUDGED, "verifier_error", {"error": f"{type(error).__name__}: {error}"})
 

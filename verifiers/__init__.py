@@ -8,9 +8,11 @@ from records.types import JSON, Candidate, Check, Outcome, Verdict
 from served_model.types import ModelUnavailable
 from verifiers import (
     agreement,
+    atomic_facts,
     closed_book,
     code_static,
     code_tests,
+    factuality,
     json_schema,
     judged,
     judged_pair,
@@ -76,6 +78,8 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(question_form.QuestionForm, question_form.verify),
         Verifier(closed_book.ClosedBook, closed_book.verify),
         Verifier(knowledge_probe.KnowledgeProbe, knowledge_probe.verify),
+        Verifier(factuality.Factual, factuality.verify),
+        Verifier(atomic_facts.AtomicFacts, atomic_facts.verify),
         Verifier(judged.Judged, judged.verify),
         Verifier(judged_pair.JudgedPair, judged_pair.verify),
     )

@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 from records.types import JSON, Candidate, Check, Outcome, Verdict
 from verifiers.base import Resources
 from verifiers.judge_probes import Probing, probe_judges, set_aside
-from verifiers.judging import REPLY_FORM, Ballot, Criterion, Panel, Rubric, ask_panel, decide, tallied
+from verifiers.judging import REPLY_FORM, Ballot, Criterion, Panel, Rubric, Value, ask_panel, decide, tallied
 
 OUTVOTED = "jury"
 """Where a planted wrong verdict is caught that the other seats overruled."""
@@ -108,6 +108,15 @@ def overruled(
         if ballot.verdicts
         and outcomes[one.name] is not Outcome.UNJUDGED
         and one.outcome(ballot.verdicts[one.name]) is not outcomes[one.name]
+    )
+
+
+def overruled_by_value(criterion: Criterion, ballots: Sequence[Ballot], value: Value | None) -> frozenset[str]:
+    """Keys of the ballots that differ from the value that the panel settled on; of none where it settled on none."""
+    return frozenset(
+        ballot.key
+        for ballot in ballots
+        if value is not None and ballot.verdicts and ballot.verdicts[criterion.name] != value
     )
 
 

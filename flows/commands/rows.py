@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from curation.rules import Rule
+from flows.commands.judge import JudgeConfig, JudgeKey, JudgeName, JudgeUrl
 from flows.commands.options import Backend, Json, Quiet, Site, Unsafe
 
 
@@ -17,11 +18,16 @@ def verify(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="code, static, math, majority, tool_calls, schema, trace, refusal, or records."
+            metavar="KIND",
+            help="code, static, math, majority, tool_calls, schema, trace, refusal, factuality, atomic_facts; records.",
         ),
     ],
     source: Annotated[Path, typer.Option("--in", help="Rows as JSON lines; for records: a run folder or a shard.")],
     out: Annotated[Path, typer.Option("--out", help="Verdicts as JSON lines, one per row, in order.")],
+    judge: JudgeUrl = None,
+    judge_model: JudgeName = None,
+    judge_key_env: JudgeKey = None,
+    config: JudgeConfig = None,
     backend: Backend = "auto",
     site: Site = None,
     unsafe: Unsafe = False,
@@ -30,9 +36,11 @@ def verify(
 ) -> None:
     """Prove rows that anybody made. The exit status does not depend on the verdicts."""
     from flows.config import sandbox_settings
+    from flows.judge_model import JudgeChoice
     from flows.verify_dataset import verify_rows
 
-    counts = asyncio.run(verify_rows(kind, source, out, sandbox_settings(backend, unsafe, site)))
+    choice = JudgeChoice(config, judge, judge_model, judge_key_env)
+    counts = asyncio.run(verify_rows(kind, source, out, sandbox_settings(backend, unsafe, site), choice))
     if as_json:
         print(json.dumps(dict(counts)))
     elif not quiet:
