@@ -23,6 +23,7 @@ from audit.samples import render_samples, sample_chains, span
 from audit.tables import markdown_table, percent
 from audit.yield_table import render_markdown
 from flows.budget import Spending
+from flows.judging import judging_tables
 from flows.make_shard import ShardSummary
 from flows.plan import RecipePlan, RunPlan
 from flows.run_folder import RunFolder
@@ -108,21 +109,26 @@ class LiveProgress:
             )
             for slug, one in self.recipes.items()
         ]
-        return markdown_table(headers, rows) + "\n" + _spent(self.spending)
+        return markdown_table(headers, rows) + f"\n{spent_line(self.spending)}\n"
 
 
-def _spent(spending: Spending) -> str:
+def spent_line(spending: Spending) -> str:
+    """What is spent, of what may be."""
     budget = spending.config.budget
     parts = [f"{spending.tokens:,} tokens" + (f" of {budget.tokens:,}" if budget.tokens else "")]
     if spending.money or budget.money:
         parts.append(f"{spending.money:,.2f} money" + (f" of {budget.money:,.2f}" if budget.money else ""))
-    return "Spent: " + ", ".join(parts) + ".\n"
+    return "spent " + ", ".join(parts)
 
 
 async def show_result(published: Published, folder: RunFolder) -> None:
     """The artifacts of a finished run."""
     await acreate_markdown_artifact(key="yield-table", markdown=render_markdown(published.accounts))
     await acreate_markdown_artifact(key="samples", markdown=samples_markdown(folder))
+    tables = judging_tables(folder, folder.read_run()["shards"])
+    if tables:
+        judges = "\n".join(f"## {one.title}\n\n{markdown_table(one.headers, one.rows)}" for one in tables)
+        await acreate_markdown_artifact(key="judges", markdown=judges, description="What the judges are worth.")
     card = folder.dataset / "README.md"
     text = card.read_text(encoding="utf-8") if card.exists() else ""
     await acreate_markdown_artifact(key="dataset-card", markdown=_without_front_matter(text))

@@ -17,7 +17,7 @@ from served_model.meter import Halted
 from served_model.types import RequestRefused, UnreadableReply
 from verifiers.base import Resources as VerifyResources
 
-Listener = Callable[[str, Outcome | None], None]
+Listener = Callable[[str, Outcome | None, str], None]
 """Told "seed" when a seed is finished and "record" with its outcome when a chain is finished."""
 
 
@@ -85,7 +85,7 @@ class Loop:
             count.accepted += 1
             for chain in await gather_or_cancel([self._work_chain(one, result) for one in candidates]):
                 result.chains.append(chain)
-        self.listen("seed", None)
+        self.listen("seed", None, "")
         return result
 
     async def _propose(self, seed: Seed, result: ShardResult) -> list[Candidate]:
@@ -113,7 +113,7 @@ class Loop:
         final = result.accounts.stage(self.recipe.name, "record")
         final.entered += 1
         _count_outcome(final, attempts[-1])
-        self.listen("record", attempts[-1].outcome)
+        self.listen("record", attempts[-1].outcome, f"{attempts[-1].deciding.check}: {attempts[-1].deciding.reason}")
         return attempts
 
     async def _verify(self, candidate: Candidate, result: ShardResult) -> Record:

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from curation.selection import Selection
 from flows import progress
-from flows.artifacts import LiveProgress, show_result
+from flows.artifacts import LiveProgress, show_result, spent_line
 from flows.budget import Spending, paid_before
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
@@ -44,8 +44,8 @@ async def work_shard(job: ShardJob, slug: str) -> ShardSummary:
     """Work one shard of a few hundred seeds. Rerunning a finished shard reads its summary and asks no model."""
     reporter = progress.current()
 
-    def listen(kind: str, outcome: Outcome | None) -> None:
-        reporter.event(slug, kind, outcome)
+    def listen(kind: str, outcome: Outcome | None, reason: str) -> None:
+        reporter.event(slug, kind, outcome, reason)
 
     summary = await make_shard(job, listen)
     reporter.shard(slug, job.shard, *summary.accepted_of)
@@ -119,6 +119,7 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         progress.current().note(f"run {description['fingerprint']} in {folder.root}{resumed}")
         live = LiveProgress(plan, Spending(config))
         await live.begin()
+        progress.current().spends(lambda: spent_line(spending))
         async with workbench(config, paid_before(folder)) as bench:
             spending = Spending(config, bench.meter.usage)
             results = await _make_recipes(live, folder, sizes, bench)
@@ -198,7 +199,7 @@ async def _make_recipes(
         return result
 
     async def schedule(index: int, recipe: RecipePlan, upstream: list[Path] | None) -> RecipeResult:
-        progress.current().recipe(recipe.slug, recipe.choice.seeds)
+        progress.current().recipe(recipe.slug, recipe.choice.seeds, recipe.choice.target)
         config, root = plan.config, folder.root
         scheduler = RecipeScheduler(
             plan=recipe,

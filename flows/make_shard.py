@@ -90,10 +90,10 @@ async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
             tally = bench.tally(plan.slug)
             tally.begin(job.shard)
 
-            def heard(kind: str, outcome: Outcome | None) -> None:
+            def heard(kind: str, outcome: Outcome | None, reason: str) -> None:
                 if outcome is not None:
                     tally.count(job.shard, outcome)
-                listen(kind, outcome)
+                listen(kind, outcome, reason)
 
             resources = Resources(model, plan.settings, job.config.seed, sandbox=bench.sandbox)
             verify = VerifyResources(bench.sandbox, bench.workers, model)

@@ -91,7 +91,7 @@ async def workers() -> AsyncIterator[ProcessPool]:
 async def work(seeds: list[Seed], workers: ProcessPool, recipe: Recipe = TOY) -> ShardResult:
     model = ScriptedModel(lambda request: "unused")
     resources = Resources(model, Settings(), run_seed=0)
-    loop = Loop(recipe, resources, VerifyResources(BrokenSandbox(), workers), lambda kind, outcome: None)
+    loop = Loop(recipe, resources, VerifyResources(BrokenSandbox(), workers), lambda *_: None)
     return await loop.run(seeds)
 
 

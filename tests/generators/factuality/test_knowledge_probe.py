@@ -76,7 +76,7 @@ class Model:
 
 
 async def run(recipe: Recipe, settings: Any, seed: Seed, model: ScriptedModel) -> Any:
-    loop = Loop(recipe, Resources(model, settings, 7), Proving(NOTHING, NOTHING, model), lambda kind, outcome: None)
+    loop = Loop(recipe, Resources(model, settings, 7), Proving(NOTHING, NOTHING, model), lambda *_: None)
     return await loop.run([seed])
 
 
