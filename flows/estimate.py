@@ -163,7 +163,7 @@ async def _sample(recipe: RecipePlan, plan: SeedPlan, bench: Workbench, config: 
         model = _Counted(JournaledModel(metered, journal))
         resources = Resources(model, recipe.settings, config.seed, sandbox=bench.sandbox)
         verify = VerifyResources(bench.sandbox, bench.workers, model)
-        loop = Loop(recipe.recipe, resources, verify, lambda kind, outcome: None, bench.gate)
+        loop = Loop(recipe.recipe, resources, verify, lambda _kind, _outcome, _reason: None, bench.gate)
         result = await loop.run(seeds)
     prices = price_table(config)
     return Sample(
