@@ -19,6 +19,11 @@ UNION = re.compile(r"\\cup(?![A-Za-z])|(?<=[)\]])\s*U\s*(?=[(\[])")
 MATRIX = re.compile(r"\\begin\s*\{(?P<name>[pbBvV]?matrix|array)\}(?:\{[^{}]*\})?(?P<body>.*)\\end\s*\{(?P=name)\}")
 ROW_END = re.compile(r"\\\\")
 CELL_END = re.compile(r"&")
+BOTH = re.compile(r"(?<![A-Za-z])and(?![A-Za-z])|\\(?:land|wedge)(?![A-Za-z])")
+BOUND = re.compile(r"(?P<left>[^<>=\\]+|[^<>=]*?)\s*(?P<sign><|>|\\le|\\ge)(?![A-Za-z])\s*(?P<right>[^<>=]+)")
+SIGNS = {"<": "<", ">": ">", "\\le": "<=", "\\ge": ">="}
+TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+LESS = {"<": "<", ">": "<", "<=": "\\le", ">=": "\\le"}
 PLUS_MINUS = re.compile(r"\\pm(?![A-Za-z])")
 RELATION = re.compile(r"<|>|=|\\(?:le|ge|neq|in|approx|equiv)(?![A-Za-z])")
 EQUALS = re.compile(r"(?<![<>!:])=")
@@ -112,6 +117,29 @@ def enclosed(text: str, opening: str, closing: str) -> str | None:
     if depth[last] != 0 or min(depth[len(opening) - 1 : last]) < 1:
         return None
     return text[len(opening) : len(text) - len(closing)].strip()
+
+
+def joined(text: str) -> str:
+    """ "x > 1 and x < 4" as "1 < x < 4"; any other text as it is."""
+    sides = [_bound(part) for part in split_outside(text, BOTH)]
+    if len(sides) != 2 or None in sides:
+        return text
+    bounds = {side[1][0]: side for side in sides if side is not None}
+    lower, upper = bounds.get(">"), bounds.get("<")
+    if lower is None or upper is None or lower[0] != upper[0]:
+        return text
+    return f"{lower[2]} {LESS[lower[1]]} {lower[0]} {LESS[upper[1]]} {upper[2]}"
+
+
+def _bound(text: str) -> tuple[str, str, str] | None:
+    """Variable, sign and bound of "x > 1", also of "1 < x"; the sign is one of < <= > >=."""
+    match = BOUND.fullmatch(text)
+    if match is None:
+        return None
+    left, sign, right = match["left"].strip(), SIGNS[match["sign"].strip()], match["right"].strip()
+    if len(left) == 1 and left.isalpha():
+        return left, sign, right
+    return (right, TURNED[sign], left) if len(right) == 1 and right.isalpha() else None
 
 
 def is_relation(text: str) -> bool:

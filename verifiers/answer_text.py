@@ -85,6 +85,10 @@ REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\(?:rbrack)(?![A-Za-z])", "]"),
         (r"\^\s*\{?\s*(?:\\circ|\\degree)\s*\}?|\\degree(?![A-Za-z])", " degrees "),
         (r"\\(?:%|pct)|\\?%", "%"),
+        (
+            r"\\frac\s*\{\s*\\(?:text|mathrm)\{([^{}]*)\}(\^\{?\d\}?)?\s*\}\{\s*\\(?:text|mathrm)\{([^{}]*)\}(\^\{?\d\}?)?\s*\}",
+            r" \1\2/\3\4 ",  # metres per second as a fraction
+        ),
         (r"\\(?:text|mathrm|textrm|mbox|textbf|mathbf|textit|operatorname|mathit)\s*\{([^{}]*)\}", r" \1 "),
         (r"\\(?:text)?color\s*\{[^{}]*\}", ""),
         (r"\\(?:underline|boxed|fbox|bm|boldsymbol|emph|mathsf)\s*\{([^{}]*)\}", r"\1"),
@@ -97,6 +101,7 @@ REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
         (r"\\sqrt\s*(\d)", r"\\sqrt{\1}"),
         (r"^\*\*(.+)\*\*$", r"\1"),  # bold type
+        (r"^(?:minus|negative)\s+(?=[\d.$\\])", "-"),
         (r"\*\*", "^"),
         (
             r"\\(sin|cos|tan|cot|sec|csc)\s*[({]?\s*(\d+(?:\.\d+)?)\s*degrees\s*[)}]?",

@@ -15,17 +15,24 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from verifiers.answer_shapes import EQUALS, Shape, enclosed, is_relation, read_shape, unnamed
+from verifiers.answer_shapes import EQUALS, Shape, enclosed, is_relation, joined, read_shape, unnamed
 from verifiers.answer_text import canonical, depths, split_outside
 from verifiers.equivalence_plain import DEFAULT, LONE_CHOICE, Conventions, decided
 from verifiers.units import NO_UNIT, Unit, known_unit, read_unit
-from verifiers.workers import ProcessPool
+from verifiers.worker_process import Named
+from verifiers.workers import DeadlineExceeded, ProcessPool
 
 MAX_CHARACTERS = 2_000  # of one answer; a longer one is refused before anything reads it
 MAX_DEPTH = 40  # of nested brackets
 MAX_PARTS = 64  # of one structure
 MAX_STEPS = 4_000  # comparisons of parts: sets of sets are compared each with each
 COMPARISON_CPU_S = 3.0  # the symbolic library needs milliseconds for ordinary answers
+
+QUICK_CPU_S = 0.5  # what takes longer, or looks as if it might, is compared in a lane of its own: no other one waits
+COMPARE: Callable[[str, str, Conventions], bool] = Named("verifiers.equivalence_worker", "compare")
+RISKY = re.compile(
+    r"\\(?:int|sum|prod|lim|binom)(?![A-Za-z])|!|\^\s*[{(]*\s*-?\d{3,}|\^\s*[{(]?[^{}()^]*\^|\^\s*[{(]?[^{}()^]*[a-z][^{}()^]*[)}]?\s*\^"
+)
 
 MAX_EXPONENT = 99_999  # of a numeral
 MAX_TOWER_EXPONENT = 16
@@ -38,6 +45,7 @@ SPACE_THAT_PARTS_NOTHING = re.compile(r"(?<!\w) | (?!\w)")
 VARIABLE = re.compile(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])")
 CUT_OFF = re.compile(r"(?:[-+*/^=<>_]|\\(?:times|cdot|div|frac|sqrt|pm))\s*$")
 FOREIGN = re.compile(r"\\(?:to|rightarrow|mapsto|phantom|newline)(?![A-Za-z])|(?<!\\)\\\\(?!.*\\end)")
+LIMIT = re.compile(r"\\lim\s*_\s*\{[^{}]*\}")  # whose arrow is no foreign sign
 TRAILING_UNIT = re.compile(r"(?P<value>.*\S)\s+(?P<unit>(?:square |cubic |sq )?[A-Za-z]+(?:\s*[/^].*| per .*)?)")
 
 Symbolic = Callable[[str, str], bool]
@@ -74,14 +82,15 @@ async def is_equivalent(
     try:
         return equivalent(expected, answer, conventions, _no_symbols)
     except NeedsSymbols:
-        return await workers.run(compare_in_worker, expected, answer, conventions, deadline_s=deadline_s)
-
-
-def compare_in_worker(expected: str, answer: str, conventions: Conventions) -> bool:
-    """The whole comparison with the symbolic library at hand; imports it, so it runs in workers only."""
-    from verifiers.equivalence_symbolic import symbolically_equal
-
-    return equivalent(expected, answer, conventions, symbolically_equal)
+        pass
+    texts = (expected, answer, conventions)
+    if not (RISKY.search(expected) or RISKY.search(answer)):
+        try:
+            return await workers.run(COMPARE, *texts, deadline_s=min(QUICK_CPU_S, deadline_s))
+        except DeadlineExceeded:
+            if deadline_s <= QUICK_CPU_S:
+                raise
+    return await workers.slow_lane.run(COMPARE, *texts, deadline_s=deadline_s)
 
 
 def _no_symbols(expected: str, answer: str) -> bool:
@@ -93,7 +102,7 @@ def equivalent(expected: str, answer: str, conventions: Conventions, symbolic: S
     for text in (expected, answer):
         if len(text) > MAX_CHARACTERS:
             raise TooLarge
-    first, second = canonical(expected), canonical(answer)
+    first, second = joined(canonical(expected)), joined(canonical(answer))
     if not first or not second:
         return False
     for text in (first, second):
@@ -144,7 +153,8 @@ def _same_values(expected: str, answer: str, how: _How) -> bool:
 
 def _unreadable(text: str) -> bool:
     """Cut off or no expression at all: the symbolic library would read what it can of it, and forget the rest."""
-    return bool(CUT_OFF.search(text) or FOREIGN.search(text)) or depths(text)[-1] != 0
+    plain = LIMIT.sub("", text)
+    return bool(CUT_OFF.search(plain) or FOREIGN.search(plain)) or depths(text)[-1] != 0
 
 
 def _same_single(expected: str, answer: str, how: _How) -> bool:

@@ -6,15 +6,24 @@ import re
 from dataclasses import dataclass, replace
 
 from verifiers.answer_shapes import read_shape
-from verifiers.quantities import Quantity, read_quantity, same_number
-from verifiers.units import NO_UNIT
+from verifiers.quantities import Quantity, read_glued, read_quantity, same_number
+from verifiers.units import NO_UNIT, UNITS
 
-CHOICE = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?(?:\(([A-Ja-j])\)|([A-J])[.):]|([A-J])$)(?:\s.*)?")
+CHOICE = re.compile(
+    r"(?:(?:[Tt]he\s+)?(?:[Cc]orrect\s+)?(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s*(?:is|:)?\s+)?"
+    r"(?:\(([A-Ja-j])\)|([A-J])[.):]|([a-j])\)|([A-J])$)(?:\s.*)?"
+)
 LONE_CHOICE = re.compile(r"\(([A-Ja-j])\)|([A-J])\)?")
 WORDS = re.compile(r"[A-Za-z][A-Za-z'\" -]*")
+POUNDS = {UNITS["£"], UNITS["pound"]}
 YES_NO = {"yes": "yes", "true": "true", "no": "no", "false": "false"}
 NOTHING = frozenset({"none", "no solution", "no real solution", "empty set", "\\emptyset"})
-SAME_WORDS = {"no solutions": "no solution", "no real solutions": "no real solution", "dne": "does not exist"}
+SAME_WORDS = {
+    "no solutions": "no solution",
+    "no real solutions": "no real solution",
+    "dne": "does not exist",
+    "infinitely many solutions": "infinitely many",
+}
 ARTICLES = re.compile(r"\b(?:the|a|an)\s+")
 
 
@@ -33,6 +42,10 @@ DEFAULT = Conventions()
 def decided(expected: str, answer: str, conventions: Conventions) -> bool | None:
     """The verdict on quantities, choices and words; None for anything else."""
     first, second = read_quantity(expected), read_quantity(answer)
+    if first is None and second is not None:
+        first = read_glued(expected, second)
+    elif second is None and first is not None:
+        second = read_glued(answer, first)
     if first is not None and second is not None:
         return same_quantity(first, second, conventions)
     choice = _same_choice(expected, answer)
@@ -50,6 +63,8 @@ def same_quantity(expected: Quantity, answer: Quantity, conventions: Conventions
         return same_number(expected, answer)
     if NO_UNIT in (expected.unit, answer.unit):
         return conventions.units_optional and same_number(expected, answer)
+    if {expected.unit, answer.unit} == POUNDS:
+        return same_number(expected, answer)  # a pound is money, too
     if expected.unit.powers != answer.unit.powers:
         return False
     return expected.value * expected.unit.factor == answer.value * answer.unit.factor

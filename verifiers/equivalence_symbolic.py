@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from latex2sympy2_extended import NormalizationConfig
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
-from sympy import Expr, I, Rel, Set, simplify
+from sympy import And, Expr, I, Or, Rel, Set, simplify
 
 # math-verify's own timeouts rest on SIGALRM; the worker's limit replaces them, and it warns that they are off.
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)
-TARGETS = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig())
+# Units are read before (verifiers.units); the library's way with them takes variables for units: x + 3t for x + 3.
+NOTATION = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="all")
+TARGETS = (LatexExtractionConfig(boxed_match_priority=0, normalization_config=NOTATION), ExprExtractionConfig())
 
 
 def symbolically_equal(expected: str, answer: str) -> bool:
@@ -45,8 +48,9 @@ def _with_imaginary_unit(value: Expr) -> Expr:
 
 
 def _same_solutions(expected: Any, answer: Any) -> bool:
-    """Two inequalities in one and the same variable that hold for the same numbers: 2x > 6 and x > 3."""
-    relations = isinstance(expected, Rel) and isinstance(answer, Rel)
+    """Two inequalities in one and the same variable that hold for the same numbers: 2x > 6 and x > 3, |x| < 3 and
+    -3 < x < 3."""
+    relations = isinstance(expected, Rel | And | Or) and isinstance(answer, Rel | And | Or)
     if not relations or len(expected.free_symbols) != 1 or expected.free_symbols != answer.free_symbols:
         return False
     try:

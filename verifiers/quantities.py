@@ -33,7 +33,11 @@ NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-START = re.compile(r"(?:US|USD)?\s*(?P<sign>[-+]?)\s*(?P<currency>[$€£¥₹]?)\s*(?P<sign2>[-+]?)\s*")
+START = re.compile(
+    r"(?:US(?=\s*\$))?(?P<code>(?:USD|EUR|GBP|JPY|INR)(?=[\s\d$€£¥₹]))?\s*"
+    r"(?P<sign>[-+]?)\s*(?P<currency>[$€£¥₹]?)\s*(?P<sign2>[-+]?)\s*"
+)
+CODE = re.compile(r"(?:USD|EUR|GBP|JPY|INR)\s")
 APPROXIMATELY = re.compile(
     r"^(?:(?:about|approximately|approx|roughly|exactly|only|just|around|(?:a )?total of|\\approx|~)\.?\s*)+",
     re.IGNORECASE,
@@ -54,6 +58,21 @@ TENS_WORDS = "ten twenty thirty forty fifty sixty seventy eighty ninety"
 NUMBER_WORDS = {word: value for value, word in enumerate(SMALL_WORDS.split())} | {
     word: 10 * value for value, word in enumerate(TENS_WORDS.split(), start=1)
 }
+PART_WORDS = {
+    "half": 2,
+    "halve": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "tenth": 10,
+}
+PART_COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "nine": 9}
+GLUED = re.compile(r"[A-Za-z](?![A-Za-z])")  # one letter right behind a number
+GLUED_UNIT = re.compile(rf"(?P<number>[-+]?{DECIMAL})(?P<unit>[A-Za-z](?:\^\{{?[23]\}}?)?)")
+LIKELY_UNITS = frozenset({"m", "g", "L", "l", "s", "h", "m^2", "m^3", "m^{2}", "m^{3}"})  # other letters: variables
 COMPOUND = re.compile(r"(?<=[A-Za-z])(?<!and),?\s+(?:and\s+)?(?=\d)")  # between the parts of "1 hour and 30 minutes"
 
 
@@ -72,12 +91,27 @@ def read_quantity(text: str) -> Quantity | None:
     """The quantity that a canonical text is, whole; None for anything else."""
     text = APPROXIMATELY.sub("", text)
     words = re.split(r"[ -]", text.lower())
+    if len(words) == 2 and words[0] in PART_COUNTS and words[1].removesuffix("s") in PART_WORDS:
+        return Quantity(Fraction(PART_COUNTS[words[0]], PART_WORDS[words[1].removesuffix("s")]))
     if len(words) <= 2 and all(word in NUMBER_WORDS for word in words):
         return _in_words([NUMBER_WORDS[word] for word in words])
-    parts = COMPOUND.split(text) if "\\" not in text else [text]
+    parts = COMPOUND.split(text) if "\\" not in text and not CODE.match(text) else [text]
     if len(parts) == 1:
         return _read_one(text)
     return _sum([_read_one(part) for part in parts])
+
+
+def read_glued(text: str, other: Quantity) -> Quantity | None:
+    """ "5m" as five metres, where the other answer is a quantity that this could be; None where it is algebra."""
+    match = GLUED_UNIT.fullmatch(text)
+    if match is None:
+        return None
+    unit = read_unit(f" {match['unit']}")
+    same = unit is not None and unit != NO_UNIT and unit.powers == other.unit.powers
+    if unit is None or not (same or (other.unit == NO_UNIT and match["unit"] in LIKELY_UNITS)):
+        return None
+    number = _read_one(match["number"])
+    return replace(number, unit=unit) if number is not None else None
 
 
 def _in_words(values: list[int]) -> Quantity | None:
@@ -114,7 +148,7 @@ def _read_one(text: str) -> Quantity | None:
     if multiplier:
         quantity = Quantity(quantity.value * MULTIPLIERS[multiplier[1].lower()])
         rest = rest[multiplier.end() :]
-    return _with_unit(quantity, rest, start["currency"])
+    return _with_unit(quantity, rest, start["currency"] or (start["code"] or "").lower())
 
 
 def _with_unit(quantity: Quantity, rest: str, currency: str) -> Quantity | None:
@@ -124,7 +158,7 @@ def _with_unit(quantity: Quantity, rest: str, currency: str) -> Quantity | None:
         quantity = replace(quantity, percent=True)
     if not rest.strip():
         return replace(quantity, unit=UNITS[currency] if currency else NO_UNIT)
-    if rest[:1].isalpha() and len(rest.split()[0]) == 1:
+    if GLUED.match(rest):
         return None  # "5m" may be five metres or five times m
     unit = read_unit(rest)
     if unit is None or (unit == NO_UNIT and (NOT_NOUNS.search(rest) or rest.lstrip()[0] in ",.")):

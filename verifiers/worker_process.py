@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import pickle
 import resource
@@ -13,6 +14,8 @@ import signal
 import socket
 import struct
 import sys
+from dataclasses import dataclass
+from typing import Any
 
 HEADER = struct.Struct("!I")  # every message is its length, then that many bytes of pickle
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -33,6 +36,26 @@ CALL_ERRORS = (
     ValueError,
     pickle.PickleError,
 )
+
+
+@dataclass(frozen=True)
+class Named:
+    """A function by its name, for a call in a worker: the caller need not import its module, which may be heavy."""
+
+    module: str
+    name: str
+
+    def __call__(self, *args: Any) -> Any:
+        """Only the function that the worker loads in its place is called."""
+        raise TypeError(f"{self.module}.{self.name} runs in a worker")
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        return load_named, (self.module, self.name)
+
+
+def load_named(module: str, name: str) -> Any:
+    """The function; loading it is not part of a call, and takes nothing of its deadline."""
+    return getattr(importlib.import_module(module), name)
 
 
 def receive(connection: socket.socket, size: int) -> bytes | None:

@@ -109,6 +109,8 @@ class ProcessPool:
         if size < 1:
             raise ValueError("a pool needs at least one worker")
         self._memory_bytes = memory_bytes
+        self._size = size
+        self._slow_lane: ProcessPool | None = None
         self._turns = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
@@ -129,6 +131,14 @@ class ProcessPool:
             raise CallFailed(value)
         result: T = value
         return result
+
+    @property
+    def slow_lane(self) -> ProcessPool:
+        """As many workers again, for calls that may well meet their deadline: no call of this pool waits for them."""
+        if self._slow_lane is None:
+            self._slow_lane = ProcessPool(self._size, self._memory_bytes)
+            self._slow_lane._closed = self._closed
+        return self._slow_lane
 
     async def _take(self) -> _Worker:
         """A worker for one call, from the idle ones where there are any."""
@@ -168,6 +178,8 @@ class ProcessPool:
     async def aclose(self) -> None:
         """Kill and reap every worker; calls under way raise WorkerDied."""
         self._closed = True
+        if self._slow_lane is not None:
+            await self._slow_lane.aclose()
         workers, self._idle = self._idle, []
         for worker in self._busy:
             worker.process.kill()  # its own call reaps it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.equivalence import Conventions, NeedsSymbols, TooLarge, compare_in_worker, equivalent, is_equivalent
+from verifiers.equivalence import Conventions, NeedsSymbols, TooLarge, equivalent, is_equivalent
+from verifiers.equivalence_worker import compare
 from verifiers.workers import DeadlineExceeded, ProcessPool, WorkerError
 
-PAIRS = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "equivalence_pairs.jsonl").read_text(encoding="utf-8").splitlines()
-]
+HERE = Path(__file__).parent
+TYPED = [json.loads(line) for line in (HERE / "equivalence_typed_pairs.jsonl").read_text("utf-8").splitlines()]
+PAIRS = [json.loads(line) for line in (HERE / "equivalence_pairs.jsonl").read_text("utf-8").splitlines()] + TYPED
 ACCEPTS = [(row["expected"], row["answer"]) for row in PAIRS if row["equivalent"]]
 REJECTS = [(row["expected"], row["answer"]) for row in PAIRS if not row["equivalent"]]
 # Answers built to exhaust whoever compares them.
@@ -73,19 +74,46 @@ async def test_equivalent_pairs_are_accepted(workers: ProcessPool) -> None:
     assert await wrong(ACCEPTS, True, workers) == []
 
 
+def test_the_suite_has_every_type_and_half_of_it_are_near_misses() -> None:
+    types = Counter((row["type"], row["equivalent"]) for row in TYPED)
+    named = {kind for kind, _ in types}
+    assert named >= {"numbers", "units", "percent", "currency", "mixed", "intervals", "sets", "tuples", "matrices"}
+    assert named >= {"equations", "inequalities", "text", "choices", "symbolic"}
+    assert all(types[kind, same] >= 5 for kind in named for same in (True, False))
+    assert len(TYPED) >= 400 and 2 * len(REJECTS) >= len(PAIRS)
+
+
 async def test_near_misses_are_refused(workers: ProcessPool) -> None:
     assert len(REJECTS) >= 200
     assert await wrong(REJECTS, False, workers) == []
 
 
+@pytest.mark.heavy
 async def test_hostile_answers_end_and_disturb_nobody(workers: ProcessPool) -> None:
-    ordinary = [*ACCEPTS[:100], *REJECTS[:100]]
-    hostile = asyncio.gather(*(decide("5", answer, workers, deadline_s=0.6) for answer in UNJUDGED))
-    assert await wrong(ordinary[:100], True, workers) == []
-    assert await wrong(ordinary[100:], False, workers) == []
+    """20 of them and 1,000 ordinary comparisons at a time, on two workers; the hostile ones come first."""
+    hostile = asyncio.gather(*(decide("5", answer, workers, deadline_s=1.0) for answer in UNJUDGED))
+    same, other = ACCEPTS[:500], REJECTS[-500:]
+    assert await wrong(same, True, workers) == []
+    assert await wrong(other, False, workers) == []
     results = await hostile
-    assert len(results) >= 20
+    assert len(results) >= 20 and len(same + other) == 1000
     assert all(result in ("TooLarge", "DeadlineExceeded", False) for result in results), results
+
+
+async def test_hostile_answers_do_not_stand_in_the_way(workers: ProcessPool) -> None:
+    hanging = [asyncio.create_task(decide("5", answer, workers, deadline_s=60)) for answer in UNJUDGED[10:14]]
+    assert await wrong([("x(x+1)", "x^2+x"), (r"\sqrt{50}", r"5\sqrt{2}")] * 5, True, workers) == []
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+
+
+@pytest.mark.heavy
+async def test_a_comparison_that_looks_harmless_and_is_not_waits_in_the_slow_lane(workers: ProcessPool) -> None:
+    answer = r"\cos(\cos(\cos(x)))^{20}+\sin^{30}(x+y+z)"
+    hanging = [asyncio.create_task(decide("5+x", f"{answer}+{number}", workers, deadline_s=2.0)) for number in range(4)]
+    assert await wrong([("x(x+1)", "x^2+x")] * 20, True, workers) == []
+    assert all(result in ("DeadlineExceeded", False) for result in await asyncio.gather(*hanging))
 
 
 async def test_a_hanging_comparison_is_a_deadline_and_no_verdict(workers: ProcessPool) -> None:
@@ -187,4 +215,4 @@ def test_any_notation_is_decided_or_needs_algebra(expected: str, answer: str) ->
 
 def test_the_suite_gives_the_same_without_a_pool() -> None:
     for expected, answer in REJECTS[::10]:
-        assert compare_in_worker(expected, answer, Conventions()) is False, (expected, answer)
+        assert compare(expected, answer, Conventions()) is False, (expected, answer)
