@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.backend import Reply, SlotFailed
@@ -22,22 +23,34 @@ from sandbox.types import Limits, SandboxUnavailable
 from sandbox.wire import WireError, pack, sizes_of, unpack
 
 _START_S = 60.0
+_KEPT = 2  # work areas of one slot: those of programs and of their tests, mostly
 _UID_BASE, _UID_STEP = 0x70000000, 4  # ids far above any account of the engine's machine
 
 
+@dataclass(slots=True)
+class _Resident:
+    """A container that runs, and its agent."""
+
+    opened: Opened
+    line: AttachedLine
+    memory: int  # its limit at the moment, in bytes
+
+    def hang_up(self) -> None:
+        """The agent ends, with it all that is in the container, and the engine removes it."""
+        with contextlib.suppress(OSError):
+            self.opened.stream.shutdown(socket.SHUT_RDWR)
+
+
 class DockerSlot:
-    """One container at a time with its agent; another work area needs another container."""
+    """A container for each of the last few work areas that were asked for; one execution at a time."""
 
     def __init__(self, engine: Engine, index: int) -> None:
         self._engine = engine
         self._boot = boot_bytes({"first_uid": _UID_BASE + (os.getpid() % 65536 * 64 + index % 64) * _UID_STEP})
-        self._opened: Opened | None = None
-        self._line: AttachedLine | None = None
+        self._residents: dict[Shape, _Resident] = {}  # the one used last stands last
         self._warming: dict[str, Any] | None = None  # the order that made the agent warm, for the next container
-        self._shape = Shape(0, 0)
-        self._memory = 0
 
-    async def open(self, shape: Shape, memory_bytes: int) -> None:
+    async def open(self, shape: Shape, memory_bytes: int) -> _Resident:
         """Start a container and wait for its agent. Raises SandboxUnavailable."""
         abandoned = Abandoned()
         try:
@@ -48,21 +61,21 @@ class DockerSlot:
                 if abandoned.opened is not None:
                     abandoned.opened.close()  # its agent ends with that, and the engine removes it
             raise
-        self._opened, self._line = opened, AttachedLine(opened.stream)
-        self._shape, self._memory = shape, memory_bytes
+        resident = self._residents[shape] = _Resident(opened, AttachedLine(opened.stream), memory_bytes)
         try:
             async with asyncio.timeout(_START_S):
-                header, _ = await receive(self._line)
-        except (OSError, EOFError, WireError, TimeoutError) as error:
-            said = self._line.complaints.decode(errors="replace").strip().rpartition("\n")[2]
-            await self.close()
-            raise SandboxUnavailable(f"the container's agent does not start: {said or error or 'no answer'}") from error
+                header, _ = await receive(resident.line)
+            error = header.get("error", "")
+        except (OSError, EOFError, WireError, TimeoutError) as failure:
+            said = resident.line.complaints.decode(errors="replace").strip().rpartition("\n")[2]
+            error = said or str(failure) or "no answer"
         except BaseException:
-            self.kill()
+            resident.hang_up()
             raise
-        if "error" in header:
-            await self.close()
-            raise SandboxUnavailable(f"the container's agent does not start: {header['error']}")
+        if error:
+            await self._end(shape)
+            raise SandboxUnavailable(f"the container's agent does not start: {error}")
+        return resident
 
     async def execute(self, frames: Sequence[bytes], deadline_s: float) -> Reply:
         """Run one execution; see `backend.Slot`."""
@@ -70,44 +83,57 @@ class DockerSlot:
         if header.get("mode") == "warm":
             self._warming = header
         try:
-            await self._fit(header)
+            resident = await self._fitting(header)
         except SandboxUnavailable as error:
             raise SlotFailed(str(error)) from error
-        if self._line is None:
-            raise SlotFailed("closed")
-        return await exchange(self._line, frames, deadline_s)
+        return await exchange(resident.line, frames, deadline_s)
 
-    async def _fit(self, header: dict[str, Any]) -> None:
-        """Give the container the limits of this execution. What only a new one can have, it gets with fresh work."""
+    async def _fitting(self, header: dict[str, Any]) -> _Resident:
+        """A container with the limits of this execution; the last one where it goes on with what lies there."""
+        if not self._residents:
+            raise SlotFailed("the slot is closed")
         if "disk_bytes" not in header:  # a cell of a session, whose limits are set
-            return
+            return next(reversed(self._residents.values()))
         shape = shape_of(header["disk_bytes"], header["memory_bytes"], header["inodes"])
         memory = header["memory_bytes"] + SLACK + header.get("profile_bytes", 0)
-        if header["fresh"] and shape != self._shape:
-            await self.close()
-            await self.open(shape, memory)
-            if self._warming and self._line is not None and header["mode"] != "warm":
-                work = {name: header[name] for name in ("disk_bytes", "memory_bytes", "inodes")}
-                await exchange(self._line, [pack({**self._warming, **work})], WARM_S)
-        elif memory != self._memory and self._opened is not None:
-            await asyncio.to_thread(self._engine.set_memory, self._opened.identity, memory)
-            self._memory = memory
+        if not header["fresh"]:
+            shape = next(reversed(self._residents))
+        resident = self._residents.pop(shape, None)
+        if resident is None:
+            return await self._another(shape, memory, header)
+        self._residents[shape] = resident
+        if memory != resident.memory:
+            await asyncio.to_thread(self._engine.set_memory, resident.opened.identity, memory)
+            resident.memory = memory
+        return resident
+
+    async def _another(self, shape: Shape, memory: int, header: dict[str, Any]) -> _Resident:
+        """One more container, as warm as the others, in place of the one not used for longest."""
+        while len(self._residents) >= _KEPT:
+            await self._end(next(iter(self._residents)))
+        resident = await self.open(shape, memory)
+        if self._warming and header["mode"] != "warm":
+            work = {name: header[name] for name in ("disk_bytes", "memory_bytes", "inodes")}
+            await exchange(resident.line, [pack({**self._warming, **work})], WARM_S)
+        return resident
+
+    async def _end(self, shape: Shape) -> None:
+        resident = self._residents.pop(shape)
+        resident.hang_up()
+        try:
+            await asyncio.to_thread(self._engine.remove, resident.opened.identity)
+        finally:
+            resident.opened.close()
 
     async def close(self) -> None:
-        """End the container and wait until the engine has forgotten it."""
+        """End the containers and wait until the engine has forgotten them."""
         self.kill()
-        opened, self._opened, self._line = self._opened, None, None
-        if opened is not None:
-            try:
-                await asyncio.to_thread(self._engine.remove, opened.identity)
-            finally:
-                opened.close()
+        await asyncio.gather(*(self._end(shape) for shape in list(self._residents)))
 
     def kill(self) -> None:
-        """Hang up: the agent ends, with it all that is in the container, and the engine removes it."""
-        if self._opened is not None:
-            with contextlib.suppress(OSError):
-                self._opened.stream.shutdown(socket.SHUT_RDWR)
+        """The same without waiting for the engine."""
+        for resident in self._residents.values():
+            resident.hang_up()
 
 
 class DockerBackend:

@@ -200,7 +200,7 @@ HOSTILE = [
     # the host in sight
     Hostile(
         "no environment",
-        "import os\nprint(sorted(k for k in os.environ if not k.startswith('PYTHON')))\n"
+        "import os\nprint(sorted(k for k in os.environ if not k.startswith(('PYTHON', 'MPL')) and not k.endswith('_NUM_THREADS')))\n"
         "print(b'PWD' in open('/proc/self/environ','rb').read())",
         (OK,),
         "['HOME', 'LANG', 'PATH', 'TMPDIR']\nFalse\n",
