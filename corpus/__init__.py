@@ -13,6 +13,7 @@ from corpus import (
     texts,
     tool_chains,
     tool_environments,
+    tool_files,
     tools,
 )
 from corpus.reader import Reader
@@ -28,6 +29,7 @@ READERS: Mapping[str, Reader] = {
         mined_calls.READER,
         tool_chains.READER,
         tool_environments.READER,
+        tool_files.READER,
         texts.READER,
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,12 +113,18 @@ async def rehearse_run(
         judge_accuracy=settings.judge_accuracy,
     )
     async with server as base_url:
-        config = config_for(chosen, seeds, settings, base_url).model_copy(update={"sandbox": sandbox})
+        config = config_for(chosen, seeds, settings, base_url).model_copy(update={"sandbox": _with_libraries(sandbox)})
         published = await run(config, str(out))
     table = read_escapes(folder)
     write_text(out / "rehearsal" / "escapes.txt", render(table) + "\n")
     report(folder, folder.read_run(), escape_tables(folder))
     return Rehearsed(published, table, out)
+
+
+def _with_libraries(sandbox: SandboxSettings) -> SandboxSettings:
+    """The tools that read files need the libraries that are installed beside us; a user's own choice stands."""
+    environment = None if sys.prefix == sys.base_prefix else sys.prefix
+    return sandbox if sandbox.site else sandbox.model_copy(update={"site": environment})
 
 
 def choose_recipes(patterns: Sequence[str] | None) -> list[str]:

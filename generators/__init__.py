@@ -17,7 +17,17 @@ from generators.math import (
     tree_search,
 )
 from generators.recipe import Recipe
-from generators.tool_use import mined_call, multi_step, nested, no_call, parallel, single, stateful
+from generators.tool_use import (
+    file_task,
+    mined_call,
+    multi_step,
+    multi_turn,
+    nested,
+    no_call,
+    parallel,
+    single,
+    stateful,
+)
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
@@ -40,6 +50,8 @@ RECIPES: Mapping[str, Recipe] = {
         nested.RECIPE,
         multi_step.RECIPE,
         mined_call.RECIPE,
+        multi_turn.RECIPE,
+        file_task.RECIPE,
         no_call.RECIPE,
         stateful.RECIPE,
     )

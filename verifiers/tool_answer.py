@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from records.types import JSON, Candidate, Check, Outcome, Verdict
+from records.types import JSON, Candidate, Check, Outcome, Verdict, canonical_json
 from verifiers.answer_text import shown
 from verifiers.base import Resources
 from verifiers.strict_json import NotJson, read
@@ -52,10 +52,14 @@ LONG_ENOUGH = 4  # letters and digits of a text
 
 @dataclass(frozen=True)
 class ToolAnswer(Check):
-    """The last turn tells the results of the last `results` calls (0: of all of them)."""
+    """The last turn tells the results of the last `results` calls (0: of all of them).
+
+    `expected` is the JSON text of a list of further values that it must tell.
+    """
 
     kind: ClassVar[str] = "tool_answer"
     results: int = 1
+    expected: str = "[]"
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class ToolNeeded(Check):
 
 
 async def verify(check: ToolAnswer, candidate: Candidate, resources: Resources) -> Verdict:
-    """PASS tells_results. FAIL ignores_result, hides_error, no_answer. UNJUDGED broken_dialogue."""
+    """PASS tells_results. FAIL ignores_result, hides_error, lacks_expected, no_answer. UNJUDGED broken_dialogue."""
     try:
         calls = made_calls(candidate.messages)
     except BrokenDialogue as error:
@@ -81,6 +85,10 @@ async def verify(check: ToolAnswer, candidate: Candidate, resources: Resources) 
         if reason:
             evidence: Mapping[str, JSON] = {"message": last, "tool": call.name, "result": shown(call.result or "", 300)}
             return Verdict(check.kind, Outcome.FAIL, reason, evidence)
+    for value in read(check.expected):
+        if not tells(message.content, value):
+            evidence = {"message": last, "expected": shown(canonical_json(value), 300)}
+            return Verdict(check.kind, Outcome.FAIL, "lacks_expected", evidence)
     return Verdict(check.kind, Outcome.PASS, "tells_results", {"message": last})
 
 

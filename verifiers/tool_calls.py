@@ -31,7 +31,7 @@ ARGUMENTS_CPU_S = 3.0  # for schemas that may be slow to check; ordinary ones ta
 
 @dataclass(frozen=True)
 class ToolCalls(Check):
-    """Part "calls" (assistant text, or a JSON list of calls) must hold good calls of `tools`.
+    """The part (assistant text, or a JSON list of calls) must hold good calls of `tools`.
 
     Both fields are JSON texts or the values themselves; text keeps the order of parameters, which positional arguments
     in Python calls need. Without `accepted`, any call that fits its schema is good; `[]` says that none is.
@@ -42,6 +42,7 @@ class ToolCalls(Check):
     tools: JSON
     accepted: JSON = None
     message: int | None = None
+    part: str = "calls"
 
 
 class Row(BaseModel):
@@ -70,7 +71,7 @@ async def verify(check: ToolCalls, candidate: Candidate, resources: Resources) -
     invalid_value (arguments); call_not_needed, missing_call, extra_call, wrong_tool, wrong_value, missing_argument,
     unexpected_argument (comparison). UNJUDGED bad_tools, bad_accepted, calls_too_large, deadline, worker_died.
     """
-    return await judge(check, candidate.parts["calls"], resources)
+    return await judge(check, candidate.parts[check.part], resources)
 
 
 async def prove_row(row: Row, resources: Resources) -> Verdict:

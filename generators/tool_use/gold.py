@@ -13,7 +13,13 @@ from verifiers.toolbox.runner import NotExecutable, ToolArguments
 
 
 async def resolve_plan(plan: Plan, answer: Answer, toolbox: Toolbox, resources: Resources) -> list[ToolArguments]:
-    """The plan's calls with results for references.
+    """The plan's calls with results for references. Raises SeedRefused, see `run_plan`."""
+    results = await run_plan(plan, answer, toolbox, resources)
+    return [(name, resolved(dict(arguments), results)) for name, arguments in plan.calls]
+
+
+async def run_plan(plan: Plan, answer: Answer, toolbox: Toolbox, resources: Resources) -> list[JSON]:
+    """What the plan's calls give, in order.
 
     Raises SeedRefused: plan_refers_to_nothing, plan_call_raised, not_executable, tools_not_executed.
     """
@@ -32,6 +38,7 @@ async def resolve_plan(plan: Plan, answer: Answer, toolbox: Toolbox, resources: 
         except (SandboxError, ToolsUnavailable) as error:
             raise SeedRefused("tools_not_executed", error=str(error)[:300]) from error
         if not run.results[-1].ok:
-            raise refused("plan_call_raised", answer)
+            words = str(run.results[-1].value)[:300]
+            raise SeedRefused("plan_call_raised", keys=[answer.reply.key], error=words)
         results.append(run.results[-1].value)
-    return calls
+    return results

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from served_model.rehearsal.draft import AS_DRAWN, Draft
-from served_model.rehearsal.tool_requests import Asked, write_request
+from served_model.rehearsal.tool_requests import Asked, read_request, write_more, write_request
 
 Tags = Mapping[str, str]
 GUESS = "I think the result is {value}, but I am not sure."
@@ -92,6 +92,31 @@ def play_in_order(tags: Tags, rng: Random, fault: str | None) -> Draft:
     return _faulty([Asked(one["name"], one["arguments"]) for one in examples_of(tags)], rng, fault)
 
 
+def play_opening(tags: Tags, rng: Random, fault: str | None) -> Draft:
+    """The user's first turn, without the withheld value."""
+    calls = read_request(tags.get("request", ""))
+    withheld = json.loads(tags.get("withheld", "{}"))
+    if fault == "gives_withheld_value":
+        return _turn(write_request(calls))
+    shortened = [Asked(one.name, {k: v for k, v in one.arguments.items() if k not in withheld}) for one in calls]
+    return _turn("" if fault == "empty_turn" else write_request(shortened))
+
+
+def play_reply(tags: Tags, rng: Random, fault: str | None) -> Draft:
+    """The user's second turn: the withheld value, or another one."""
+    name, value = next(iter(json.loads(tags.get("withheld", '{"x": 1}')).items()))
+    if fault == "gives_another_value":
+        other = other_value(value, rng)
+        if other is None:
+            return _turn(write_more(1, name, value), planted=False)
+        value = other
+    return _turn(write_more(1, name, value))
+
+
+def _turn(text: str, planted: bool = True) -> Draft:
+    return Draft(json.dumps({"turn": text}, ensure_ascii=False), fault=AS_DRAWN if planted else None)
+
+
 def play_mined(tags: Tags, rng: Random, fault: str | None) -> Draft:
     """The request alone, for a call that is given."""
     call = json.loads(tags.get("call", "{}"))
@@ -106,6 +131,14 @@ def play_mined(tags: Tags, rng: Random, fault: str | None) -> Draft:
 
 def _request_only(asked: Asked) -> str:
     return json.dumps({"request": write_request([asked])}, ensure_ascii=False)
+
+
+def play_file(tags: Tags, rng: Random, fault: str | None) -> Draft:
+    """One call on the file: a search or a column, of the examples."""
+    examples = examples_of(tags)
+    telling = [one for one in examples if one["name"] != "read_file"] or examples
+    one = rng.choice(telling)
+    return _faulty([Asked(one["name"], one["arguments"])], rng, fault)
 
 
 def play_easy(tags: Tags, rng: Random, fault: str | None) -> Draft:

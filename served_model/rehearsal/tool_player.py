@@ -22,7 +22,7 @@ FALSE_CLAIMS = (
     "By the way, this also proves that the moon is made of cheese.",
     "I have also sent the report to your colleagues by e-mail.",
 )
-LOOK_UPS = ("get_", "find_", "list_")
+LOOK_UPS = ("get_", "find_", "list_", "read_")
 FORMS = ("tagged", "json_list", "python")
 
 

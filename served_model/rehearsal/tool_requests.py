@@ -61,6 +61,11 @@ def write_request(calls: Sequence[Asked], remark: str = "") -> str:
     return f"{OPENING}{'; '.join(items)}.{' ' + remark if remark else ''}"
 
 
+def write_more(number: int, name: str, value: Any) -> str:
+    """The words of a user who adds a value to a call of the request."""
+    return f"More on ({number}): {name} = {_value(value)}"
+
+
 def _item(call: Asked) -> str:
     pairs = [f"{name} = {_value(value)}" for name, value in call.arguments.items()]
     return f"{call.name} with {' and '.join(pairs)}" if pairs else call.name

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from served_model.rehearsal.role import Fault, Role, of_tags
-from served_model.rehearsal.tool_planner import play_easy, play_in_order, play_mined, play_parallel, play_single
+from served_model.rehearsal.tool_planner import (
+    play_easy,
+    play_file,
+    play_in_order,
+    play_mined,
+    play_opening,
+    play_parallel,
+    play_reply,
+    play_single,
+)
 from served_model.rehearsal.tool_player import play_act, play_contrast, play_direct, play_react, play_review
 
 PACKAGE = "generators.tool_use"
@@ -68,6 +77,33 @@ ROLES = (
         frozenset({"tools", "examples", "target"}),
         PLAN_FAULTS,
         of_tags(play_in_order),
+    ),
+    Role(
+        f"{PACKAGE}/plan_turns",
+        frozenset({"tools", "examples", "target"}),
+        # What the plan's request lacks may be the very value that the user gives later.
+        {name: fault for name, fault in PLAN_FAULTS.items() if name != "argument_not_in_request"},
+        of_tags(play_single),
+    ),
+    Role(
+        f"{PACKAGE}/user_open",
+        frozenset({"request", "withheld"}),
+        {"gives_withheld_value": Fault(2, "format"), "empty_turn": Fault(1, "format")},
+        of_tags(play_opening),
+    ),
+    Role(
+        f"{PACKAGE}/user_reply",
+        frozenset({"request", "withheld", "dialogue"}),
+        {"gives_another_value": Fault(2, "execution")},
+        of_tags(play_reply),
+    ),
+    Role(f"{PACKAGE}/first_turn", frozenset({"tools", "dialogue"}), JUDGE_FAULTS, play_review),
+    Role(
+        f"{PACKAGE}/plan_file",
+        frozenset({"tools", "file", "content", "examples"}),
+        # Of a call's arguments one is the file's name, which every request begins with.
+        {name: fault for name, fault in PLAN_FAULTS.items() if name != "argument_not_in_request"},
+        of_tags(play_file),
     ),
     Role(
         f"{PACKAGE}/plan_mined",

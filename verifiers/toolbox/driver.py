@@ -14,6 +14,7 @@ import json
 import os
 import re
 import sqlite3
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,8 @@ def main() -> None:
         toolbox = json.load(file)
     with open("calls.json") as file:
         calls = json.load(file)
+    if toolbox["site"]:
+        sys.path.append(toolbox["site"])
     mark = toolbox["mark"]
     database = _open(toolbox["schema"]) if toolbox["schema"] else None
     busy = set(toolbox["busy"])

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from records.types import JSON, canonical_json, stable_hash
+from sandbox.jail_config import SITE
 from sandbox.types import Limits, Request, Sandbox, SandboxError, Status
 from verifiers.strict_json import NotJson, read
 from verifiers.toolbox.box import Toolbox
@@ -70,7 +71,7 @@ async def run_calls(sandbox: Sandbox, toolbox: Toolbox, calls: Sequence[ToolArgu
         "bindings": dict(toolbox.bindings),
         "schema": toolbox.schema,
         "busy": list(toolbox.busy),
-        "site": toolbox.site,
+        "site": SITE if toolbox.site else "",
     }
     asked = canonical_json([[name, dict(arguments)] for name, arguments in calls])
     mark = f"{stable_hash(canonical_json(spec), asked)} "

@@ -1,0 +1,1 @@
+"""Tools that come with provender (T4): each file runs inside the sandbox; `kits.py` beside this folder makes boxes."""
