@@ -20,7 +20,7 @@ from audit.views import HEIGHT, WIDTH, SliceView, shown_documents, slice_views
 from audit.yield_table import reasons_table, yield_table
 from records.accounts import Accounts, StageCount
 from records.tables import read_rows, write_text
-from records.types import stable_hash
+from records.types import canonical_json, stable_hash
 from served_model.rehearsal.asking import MODEL as REHEARSAL
 
 __all__ = ["LONGEST_TEXT", "ReportFacts", "ReportTable", "write_report"]
@@ -53,22 +53,25 @@ class ReportFacts:
     models: tuple[str, ...] = ()  # that the run may ask
     facts: Mapping[str, str] = field(default_factory=dict)
     tables: tuple[ReportTable, ...] = ()
+    previous: Mapping[str, Any] = field(default_factory=dict)  # slices of the audit of the run before
+    previous_name: str = ""
 
 
 def write_report(run_root: Path, out: Path, facts: ReportFacts) -> None:
-    """Write the page to `out`, atomically. Two passes over the shards; memory holds samples only.
+    """Write the page to `out`, and `audit.json` beside it for the next run. Memory holds samples only.
 
     The same run gives the same page. Raises OSError.
     """
     files = shard_files(run_root)
     statistics = Statistics()
     statistics.add(scan(files, COLUMNS))
-    audit = finish(statistics.survey, Limits())
+    audit = finish(statistics.survey, Limits(), facts.previous)
     views = slice_views(audit)
     wanted = list(dict.fromkeys([*statistics.sampled_chains(), *shown_documents(views)]))
     loaded = load_chains(files, wanted)
     chains = list(_affordable([loaded[chain] for chain in wanted if chain in loaded]))
     drops = _sampled_drops(run_root / "drops.parquet")
+    write_text(out.with_name("audit.json"), canonical_json(audit.to_json()) + "\n")
     write_text(out, render_page("report.html.j2", _context(facts, statistics, (audit, views), chains, drops)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from exports import DATASET
 from exports.dataset_card import CardFacts
 from exports.write import write_exports
 from flows.budget import Spending
+from flows.earlier import earlier_run
 from flows.judging import accuracies, judging_tables
 from flows.make_recipe import RecipeResult
 from flows.plan import RunPlan
@@ -74,7 +75,8 @@ def export_kept(
 
 
 def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[ReportTable, ...] = ()) -> None:
-    """Write the run's report from its description and its shards."""
+    """Write the run's report from its description and its shards, beside those of the run before."""
+    earlier = earlier_run(folder, description)
     facts = ReportFacts(
         name=description["name"],
         fingerprint=description["fingerprint"],
@@ -84,9 +86,24 @@ def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[Repo
         why_ended=_why(description),
         models=tuple(description["model"].split(",")),
         facts=_facts(description),
-        tables=(*tables, *judging_tables(folder, description["shards"])),
+        tables=(*tables, *judging_tables(folder, description["shards"]), *_cost(description)),
+        previous=earlier.slices,
+        previous_name=earlier.name,
     )
     write_report(folder.root, folder.report, facts)
+
+
+def _cost(description: Mapping[str, Any]) -> Iterator[ReportTable]:
+    """Tokens of each model, in all and per record that was kept."""
+    budget = description["budget"]
+    kept = max(1, sum(description["accepted"].values()))
+    rows = []
+    for name, usage in sorted(budget["usage"].items()):
+        prompt, completion = usage["prompt_tokens"], usage["completion_tokens"]
+        rows.append((name, f"{prompt:,}", f"{completion:,}", f"{(prompt + completion) / kept:,.0f}"))
+    if rows:
+        note = f"{budget['money']:,.2f} money at the configured prices, {budget['hours']:.2f} hours in the last start."
+        yield ReportTable("Cost", ("model", "prompt tokens", "completion tokens", "tokens per kept record"), rows, note)
 
 
 def _why(description: Mapping[str, Any]) -> str:

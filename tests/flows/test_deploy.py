@@ -40,7 +40,7 @@ name = "rehearsal"
 use = "{use}"
 seeds = {seeds}
 """
-PATIENCE_S = 200.0
+PATIENCE_S = 400.0
 
 
 def write_config(
@@ -169,7 +169,7 @@ def deployed(prefect_worker: PrefectPlace, tmp_path_factory: pytest.TempPathFact
     )
     with server as url:
         small = write_config(prefect_worker.work, "small", url)
-        long = write_config(prefect_worker.work, "long", url, "code/solve_with_tests", 120)
+        long = write_config(prefect_worker.work, "long", url, "code/solve_with_tests", 40)
         gated = write_config(prefect_worker.work, "gated", url)
         gated.write_text(gated.read_text().replace("seed = 3", "seed = 3\nreview = true"))
         result = prefect_worker.provender("deploy", small, long, gated)
@@ -215,9 +215,10 @@ def test_a_run_with_parameters_from_prefects_own_command_line(deployed: Deployed
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(900)
 def test_cancel_in_mid_run_leaves_nothing_working_and_retry_resumes(deployed: Deployed) -> None:
     run = deployed.run("make_dataset/long")
-    until(lambda: len(list((deployed.place.work / "runs").glob("long-*/shards/*.parquet"))) >= 2)
+    until(lambda: len(list((deployed.place.work / "runs").glob("long-*/shards/*.parquet"))) >= 1)
     second = deployed.run("make_dataset/long")
     assert deployed.ended(second).state_type is StateType.CANCELLED, "one at a time"
     assert processes_of(run)
@@ -239,7 +240,7 @@ def test_cancel_in_mid_run_leaves_nothing_working_and_retry_resumes(deployed: De
     assert {name: (folder.root / "shards" / name).read_bytes() for name in before} == before
     assert deployed.answer_key.stat().st_size > asked
     assert "code/solve" in deployed.artifact(run, "yield-table")
-    assert "120" in deployed.artifact(run, "live")
+    assert "| 40 |" in deployed.artifact(run, "live")
 
 
 def processes_of(run: UUID) -> list[int]:
