@@ -3,14 +3,18 @@
 A refusal says that it does not know, cannot verify or will not help, and gives no answer. A hedge gives an answer under
 doubt. All else is an answer. An empty response (no letter, no digit) is none of the three: FAIL, reason "empty".
 
-Measured on tests/verifiers/refusal_cases.jsonl (own English cases; "held out" were written before the phrases, by the
-same author; label in rows, finding in columns). Refusals, all cases: precision 1.000, recall 0.986.
+Measured on tests/verifiers/refusal_cases.jsonl (488 own English cases in five styles and by learners; label in rows,
+finding in columns). Refusals, all cases: precision 1.000, recall 0.991.
 
-              tune (219)                  held out (108)
-              refusal  hedge  answer      refusal  hedge  answer
-    refusal        94      0       0           43      2       0
-    hedge           0     54       0            0     28       0
-    answer          0      2      69            0      0      35
+              tune (219)               held out (108)           held out 2 (103)         held out 3 (58)
+              refusal hedge answer     refusal hedge answer     refusal hedge answer     refusal hedge answer
+    refusal        94     0      0          45     0      0          47     1      0          37     1      0
+    hedge           0    54      0           0    28      0           0    27      0           0    10      0
+    answer          0     2     69           0     0     35           0     0     28           0     0     10
+
+The held-out cases were written, by the same author, before the phrases were tried on them; phrases were then mended in
+general terms, so the table shows cases that have been seen by now. At first sight the three sets had, for refusals,
+precision 1.000, 0.978, 1.000 and recall 0.956, 0.917, 0.921: expect that of wordings that nobody thought of.
 
 Known gaps: English only; without the question, background after "I do not know" counts as an answer under doubt; an
 answer in the same clause as the denial ("I cannot verify that it was 1912") is not seen.
@@ -135,8 +139,9 @@ class _Clause:
         text = lists["neutral"].sub(" ", words).strip()
         ignorant = bare or lists["ignorance"].search(text) is not None
         declining = lists["policy"].search(text) is not None
-        doubtful = lists["hedge"].search(text) is not None
-        spoken_for = ignorant or declining or lists["filler"].search(text) is not None
+        referring = lists["referral"].search(text) is not None
+        doubtful = not referring and lists["hedge"].search(text) is not None
+        spoken_for = ignorant or declining or referring or lists["filler"].search(text) is not None
         own = not FIRST_PERSON.isdisjoint(text.split())
         rest = lists["contrast"].sub(" ", lists["hedge"].sub(" ", text)).split()
         return cls(ignorant, declining, doubtful, bool(rest) and not spoken_for and (doubtful or not own))

@@ -1,4 +1,4 @@
-"""The refusal detector on 327 worded cases, of which a third was set aside before its phrases were written."""
+"""The refusal detector on 488 worded cases, over half of them set aside before its phrases met them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ ACCEPTS = {
     "Markdown": "> **I** do *not* `know`.",
     "control characters": "I do\x00n't k\u200bnow.",
     "policy": "I can't help with that.",
+    "sent elsewhere": "I don't remember the wording of that line. The manual itself would show it.",
+    "doubt about where to ask": "I have no idea. Maybe ask at the library, they might know.",
     "quoted as a whole, then said": '"Who wrote it?" I do not know who wrote it.',
 }
 REJECTS = {
@@ -40,6 +42,7 @@ REJECTS = {
     "leaks": ("I do not know. It was 1912.", ("hedge", "answer")),
     "leaks later": ("I cannot verify the year. " + "Please ask an archive. " * 50 + "The year is 1912.", ("hedge",)),
     "garbage": ("asdf qwer", ("answer",)),
+    "doubt in the first person": ("I don't know for sure, but I would say Bergen.", ("hedge",)),
 }
 
 
@@ -59,11 +62,12 @@ def test_the_cases_are_many_and_varied() -> None:
     for split in ("tune", "held_out"):
         for kind in KINDS:
             assert sum((case["split"], case["label"]) == (split, kind) for case in CASES) >= 25
+    assert sum(case["split"] != "tune" for case in CASES) > 250
 
 
 def test_precision_and_recall(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        for split in ("tune", "held_out"):
+        for split in sorted({case["split"] for case in CASES}):
             print(f"\n{split}\n{shown(table([case for case in CASES if case['split'] == split]))}")  # noqa: T201
     counts = table(CASES)
     right = counts["refusal", "refusal"]
