@@ -127,6 +127,20 @@ class JudgingSettings(_Section):
     other_than_generator: bool = Field(False, description="Whether judges must be other models than writer and solver.")
 
 
+class ObserveSettings(_Section):
+    """How a run can be watched from outside. None of it affects rows."""
+
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, title="Metrics port", description="Serve Prometheus metrics here; 0: any; none: not."
+    )
+    metrics_host: str = Field("127.0.0.1", title="Metrics host", description="Address that the metrics are served on.")
+    otlp_endpoint: str | None = Field(
+        None,
+        title="OpenTelemetry endpoint",
+        description="Send traces there, e.g. http://127.0.0.1:4318/v1/traces; needs the extra telemetry.",
+    )
+
+
 class RehearsalSettings(_Section):
     """The double that plays the model: how much goes wrong, and from which seed. `provender rehearse` sets it."""
 
@@ -164,6 +178,7 @@ class RunConfig(_Section):
     recipes: list[RecipeChoice] = Field(min_length=1, description="What to make.")
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
+    observe: ObserveSettings = ObserveSettings()
     judging: JudgingSettings = JudgingSettings()
     rehearsal: RehearsalSettings | None = Field(None, description="Set by provender rehearse; no model is asked then.")
     heldout_tools: float = Field(

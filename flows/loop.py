@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry import trace
+
 import verifiers
 from flows.seed_gate import SeedGate
 from generators.recipe import Recipe, Resources, SeedRefused
@@ -16,6 +18,8 @@ from sandbox.types import SandboxError, SandboxUnavailable
 from served_model.meter import Halted
 from served_model.types import RequestRefused, UnreadableReply
 from verifiers.base import Resources as VerifyResources
+
+tracer = trace.get_tracer("provender")
 
 Listener = Callable[[str, Outcome | None, str], None]
 """Told "seed" when a seed is finished and "record" with its outcome when a chain is finished."""
@@ -40,6 +44,7 @@ class Loop:
     verify: VerifyResources
     listen: Listener
     gate: SeedGate | None = None  # none: all seeds at once
+    seen: Callable[[Record], None] = lambda record: None  # told each attempt that was verified
 
     async def run(self, seeds: Sequence[Seed]) -> ShardResult:
         """Work all seeds side by side, with no barrier between stages, and put the results in seed order.
@@ -69,7 +74,8 @@ class Loop:
     async def _work_within_limits(self, seed: Seed) -> ShardResult:
         """A seed that a limit stops on its way counts as not worked; its replies are in the journal."""
         try:
-            return await self._work_seed(seed)
+            with tracer.start_as_current_span("seed", attributes={"provender.seed": seed.id}):
+                return await self._work_seed(seed)
         except Halted as halt:
             result = ShardResult(cut=halt.reason)
             result.accounts.stage(self.recipe.name, "propose").entered += 1
@@ -90,7 +96,8 @@ class Loop:
 
     async def _propose(self, seed: Seed, result: ShardResult) -> list[Candidate]:
         try:
-            candidates = await self.recipe.propose(seed, self.resources)
+            with tracer.start_as_current_span("propose"):
+                candidates = await self.recipe.propose(seed, self.resources)
         except SeedRefused as refusal:
             self._drop(result, Drop(seed.id, self.recipe.name, "propose", refusal.reason, refusal.evidence))
         except SandboxUnavailable:
@@ -119,8 +126,12 @@ class Loop:
     async def _verify(self, candidate: Candidate, result: ShardResult) -> Record:
         count = result.accounts.stage(self.recipe.name, "verify")
         count.entered += 1
-        record = Record(candidate, await verifiers.verify_all(candidate, self.verify))
+        with tracer.start_as_current_span("verify", attributes={"provender.record": candidate.id}) as span:
+            record = Record(candidate, await verifiers.verify_all(candidate, self.verify))
+            span.set_attribute("provender.outcome", str(record.outcome))
+            span.set_attribute("provender.decided_by", f"{record.deciding.check}: {record.deciding.reason}")
         _count_outcome(count, record)
+        self.seen(record)
         return record
 
     async def _revise(self, attempts: Sequence[Record], result: ShardResult) -> Candidate | None:
@@ -128,7 +139,8 @@ class Loop:
         count = result.accounts.stage(self.recipe.name, "revise")
         count.entered += 1
         try:
-            revision = await self.recipe.revise(attempts, self.resources)
+            with tracer.start_as_current_span("revise", attributes={"provender.record": attempts[-1].candidate.id}):
+                revision = await self.recipe.revise(attempts, self.resources)
         except SandboxUnavailable:
             raise
         except (RequestRefused, UnreadableReply, SandboxError) as error:

@@ -28,6 +28,7 @@ from flows.judging import JudgeWatch
 from flows.loop import gather_or_cancel
 from flows.make_recipe import RecipeResult, RecipeScheduler
 from flows.make_shard import ShardJob, ShardSummary, make_shard
+from flows.observe import observed
 from flows.plan import RecipePlan, RunPlan, resolve
 from flows.preflight import preflight, require_inputs
 from flows.publish import publish
@@ -122,7 +123,8 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         progress.current().spends(lambda: spent_line(spending))
         async with workbench(config, paid_before(folder)) as bench:
             spending = Spending(config, bench.meter.usage)
-            results = await _make_recipes(live, folder, sizes, bench)
+            with observed(config.observe, bench):
+                results = await _make_recipes(live, folder, sizes, bench)
         if config.review:
             description |= await _reviewed(plan, folder, results, description)
         return publish(plan, folder, results, description, spending)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
+from opentelemetry import trace
 
 from flows.config import RunConfig
 from flows.errors import UserError
@@ -17,7 +19,7 @@ from flows.plan import RecipePlan, resolve_recipe
 from flows.run_folder import RunFolder
 from flows.seed_plan import read_seeds
 from flows.version import SOFTWARE
-from flows.workbench import workbench
+from flows.workbench import Workbench, workbench
 from generators.recipe import Resources
 from records.accounts import Accounts
 from records.schema import DROPS, RECORDS, drop_row, record_row
@@ -26,6 +28,8 @@ from records.types import Outcome
 from served_model.journal import Journal, read_journal
 from served_model.types import Usage
 from verifiers.base import Resources as VerifyResources
+
+tracer = trace.get_tracer("provender")
 
 UNJUDGED_ALARM = 20
 """Finished chains of a shard after which a majority of UNJUDGED ones stops the run: then the judge is broken."""
@@ -83,30 +87,34 @@ async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
     path = folder.shard(plan.slug, job.shard)
     if path.exists() and not (summary := ShardSummary.read(path)).cut:
         return summary
-    journal = Journal.open(folder.journal(plan.slug, job.shard))
-    try:
+    with (
+        tracer.start_as_current_span("shard", attributes={"provender.run": job.out.name, "provender.shard": path.name}),
+        contextlib.closing(Journal.open(folder.journal(plan.slug, job.shard))) as journal,
+    ):
         async with workbench(job.config) as bench:
-            model = bench.model(journal, plan.slug)
-            tally = bench.tally(plan.slug)
-            tally.begin(job.shard)
-
-            def heard(kind: str, outcome: Outcome | None, reason: str) -> None:
-                if outcome is not None:
-                    tally.count(job.shard, outcome)
-                listen(kind, outcome, reason)
-
-            resources = Resources(model, plan.settings, job.config.seed, sandbox=bench.sandbox)
-            verify = VerifyResources(bench.sandbox, bench.workers, model)
-            loop = Loop(plan.recipe, resources, verify, heard, bench.gate)
-            result = await loop.run(read_seeds(folder, plan.slug, job.shard))
+            result = await _work(job, plan, bench, journal, listen)
         _refuse_broken_judgement(plan, result)
         probes = count_probes(result.chains)
         summary = ShardSummary(job.shard, result.accounts, usage_of(journal.path), result.cut, probes)
         # In a thread: a slow disk must not hold up the other shards' requests.
         await asyncio.to_thread(_commit, folder, path, summary, result, journal)
         return summary
-    finally:
-        journal.close()
+
+
+async def _work(job: ShardJob, plan: RecipePlan, bench: Workbench, journal: Journal, listen: Listener) -> ShardResult:
+    tally = bench.tally(plan.slug)
+    tally.begin(job.shard)
+
+    def heard(kind: str, outcome: Outcome | None, reason: str) -> None:
+        if outcome is not None:
+            tally.count(job.shard, outcome)
+        listen(kind, outcome, reason)
+
+    with bench.model(journal, plan.slug) as model:
+        resources = Resources(model, plan.settings, job.config.seed, sandbox=bench.sandbox)
+        verify = VerifyResources(bench.sandbox, bench.workers, model)
+        loop = Loop(plan.recipe, resources, verify, heard, bench.gate, bench.seen.record)
+        return await loop.run(read_seeds(RunFolder(job.out), plan.slug, job.shard))
 
 
 def usage_of(journal: Path) -> dict[str, Usage]:
@@ -132,7 +140,8 @@ def _refuse_broken_judgement(plan: RecipePlan, result: ShardResult) -> None:
 
 def _commit(folder: RunFolder, path: Path, summary: ShardSummary, result: ShardResult, journal: Journal) -> None:
     """Replies first, then losses, then the name that says done."""
-    journal.sync()
-    rows = [record_row(record, record is chain[-1], SOFTWARE) for chain in result.chains for record in chain]
-    write_table(folder.drops_of(path), DROPS, [drop_row(drop) for drop in result.drops])
-    write_table(path, RECORDS, rows, {"provender.summary": summary.to_json()})
+    with tracer.start_as_current_span("commit", attributes={"provender.shard": path.name}):
+        journal.sync()
+        rows = [record_row(record, record is chain[-1], SOFTWARE) for chain in result.chains for record in chain]
+        write_table(folder.drops_of(path), DROPS, [drop_row(drop) for drop in result.drops])
+        write_table(path, RECORDS, rows, {"provender.summary": summary.to_json()})

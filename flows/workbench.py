@@ -7,13 +7,14 @@ finds none, in a worker process on another machine, opens one of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from flows.config import RunConfig, api_key
 from flows.cores import cores
+from flows.run_metrics import CountedSandbox, Seen
 from flows.sandboxes import sandbox_for
 from flows.seed_gate import Load, SeedGate
 from flows.tally import Tally
@@ -42,15 +43,22 @@ class Workbench:
     meter: Meter
     tallies: dict[str, Tally] = field(default_factory=dict)  # by recipe slug
     candidates_per_record: float | None = None
+    seen: Seen = field(default_factory=Seen)
 
     def tally(self, slug: str) -> Tally:
         """The counts of one recipe, made on first use."""
         return self.tallies.setdefault(slug, Tally(self.candidates_per_record))
 
-    def model(self, journal: Journal, slug: str) -> JournaledModel:
+    @contextmanager
+    def model(self, journal: Journal, slug: str) -> Iterator[JournaledModel]:
         """What one shard of a recipe asks: the journal, then the budget, then the served model."""
         metered = MeteredModel(self.client, self.meter, self.tally(slug).stop, self.client.model_name)
-        return JournaledModel(metered, journal)
+        model = JournaledModel(metered, journal)
+        self.seen.open.add(model)
+        try:
+            yield model
+        finally:
+            self.seen.close(model)
 
 
 _WORKBENCH: ContextVar[Workbench] = ContextVar("provender_workbench")
@@ -64,12 +72,13 @@ async def workbench(config: RunConfig, paid: Mapping[str, Usage] | None = None) 
         yield shared
         return
     client = ChatClient(model_configs(config))
-    sandbox = sandbox_for(config.sandbox)
+    seen = Seen()
+    sandbox = CountedSandbox(sandbox_for(config.sandbox), seen.sandbox)
     workers = ProcessPool(cores())
     gate = SeedGate(lambda: Load(client.slots, client.waiting))
     ticking = asyncio.create_task(gate.run())
     meter = Meter(_limits(config), price_table(config), dict(paid or {}))
-    bench = Workbench(client, sandbox, workers, gate, meter, {}, config.budget.candidates_per_record)
+    bench = Workbench(client, sandbox, workers, gate, meter, {}, config.budget.candidates_per_record, seen)
     token = _WORKBENCH.set(bench)
     try:
         yield bench

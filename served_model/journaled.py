@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from opentelemetry import trace
+
 from served_model.journal import Journal
 from served_model.structured import RawModel, ask_readable
 from served_model.types import ChatRequest, ModelError, Reply, Usage
+
+tracer = trace.get_tracer("provender")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,14 @@ class JournaledModel:
     async def complete(self, request: ChatRequest) -> Reply:
         """One reply, unparsed, stored before it is returned. Concurrent askers of one key share one call."""
         key = self._model.key(request)
+        # Names of OpenTelemetry's conventions for generative models, and our own.
+        with tracer.start_as_current_span(f"chat {request.role}", kind=trace.SpanKind.CLIENT) as span:
+            reply = await self._replay_or_ask(key, request)
+            if span.is_recording():
+                span.set_attributes(_attributes(request, reply))
+            return reply
+
+    async def _replay_or_ask(self, key: str, request: ChatRequest) -> Reply:
         while True:
             stored = self._journal.get(key)
             if stored is not None:
@@ -94,3 +106,14 @@ class JournaledModel:
 
     def _note_unreadable(self, reply: Reply, problem: str) -> None:
         self._journal.note_unreadable(reply.key, problem)
+
+
+def _attributes(request: ChatRequest, reply: Reply) -> dict[str, str | int]:
+    return {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": reply.model,
+        "gen_ai.usage.input_tokens": reply.usage.prompt_tokens,
+        "gen_ai.usage.output_tokens": reply.usage.completion_tokens,
+        "provender.key": reply.key,
+        "provender.prompt": request.prompt,
+    }
