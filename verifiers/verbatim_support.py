@@ -17,6 +17,7 @@ from verifiers.base import Resources
 EVIDENCE_CHARACTERS = 200
 MIN_QUOTE = 12  # characters; less could stand anywhere
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 MARKS = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "−": "-", "–": "-", "\u00a0": " "})
 
 
@@ -65,7 +66,7 @@ def _answer_gap(check: VerbatimSupport, document: str) -> tuple[str, str]:
 
 def _stands_in(answer: str, quote: str) -> bool:
     """As written, or in the notation that answers are compared in; never as a part of a longer number or word."""
-    for form in (_plain, lambda text: _plain(canonical(text)).replace(" ", "")):
+    for form in (_plain, lambda text: THOUSANDS.sub("", _plain(text)), lambda text: _plain(canonical(text))):
         wanted, text = form(answer), form(quote)
         if wanted and re.search(rf"(?<![\w.]){re.escape(wanted)}(?![\w]|[.,]\d)", text):
             return True
