@@ -9,6 +9,7 @@ reads its driver's frames can tell the two runs apart; all that it gains is bloc
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,6 +27,8 @@ OUTPUT_TAG = "output"
 PLAIN_TAG = "text"  # "```text output": only counts as output where it follows code
 PROBE = "\n[the end of the last block was reached]\n"
 TRACEBACK = "Traceback (most recent call last)"
+SUGGESTION = re.compile(r"\. Did you (?:mean|forget)[^\n]*$")
+FILE_AND_LINE = re.compile(r" \(<[^<>\n]*>, line \d+\)$")
 RAISED = 1  # exit code of a Python program that ends by an exception
 
 # Earlier blocks that raise do not end a notebook. Only the last block may end the program by its exception.
@@ -204,7 +207,12 @@ def _same(shown: str, given: str, execution: Execution) -> bool:
     start = next((index for index, line in enumerate(wanted) if line.startswith(TRACEBACK)), None)
     if start is not None:
         wanted = _lines("\n".join(wanted[:start])) + wanted[-1:]
-    return wanted == [*_lines(given), error]
+    return [*wanted[:-1], *map(_bare_error, wanted[-1:])] == [*_lines(given), _bare_error(error)]
+
+
+def _bare_error(line: str) -> str:
+    """Without what depends on how the program was started: a suggestion of another name, the name of the file."""
+    return FILE_AND_LINE.sub("", SUGGESTION.sub("", line)).rstrip()
 
 
 def _error_line(execution: Execution) -> str:
