@@ -16,7 +16,7 @@ import time
 from typing import Any, NoReturn
 
 from sandbox import child, conversation, warming
-from sandbox.execution import Run, fork
+from sandbox.execution import PATIENCE, Run, fork
 from sandbox.harness import driver
 from sandbox.meters import Meters
 from sandbox.reader import Reader
@@ -165,13 +165,19 @@ class Agent:
             return None
         if self.meters.cpu_s() >= limits["cpu_s"]:
             return "timeout_cpu"
-        if time.monotonic() - run.began >= limits["wall_s"]:
+        elapsed = time.monotonic() - run.began
+        limit = limits["wall_s"]
+        if elapsed >= limit and elapsed >= min(PATIENCE * limit, limit + self.waited(run)):
             return "timeout_wall"
         return None
 
+    def waited(self, run: Run) -> float:
+        """Seconds that the main processes were ready to run but had no core: they are not on the program's clock."""
+        return sum(self.meters.run_delay(pid) for pid in {run.program, run.main}) - run.waited
+
     def empty(self, run: Run) -> bool:
         """End and reap every process, take what is left in the pipes; False where somebody would not die."""
-        run.delay_s = self.meters.run_delay(run.program)
+        run.delay_s = self.waited(run)
         deadline = time.monotonic() + _REAP_S
         clean = self._reap(run.statuses, deadline)
         for reader in self.readers.values():

@@ -63,6 +63,7 @@ def _run_cell(agent: Agent, run: Run, order: dict[str, Any]) -> bool:
         agent.readers[name].rewind()
     run.header.update(cpu_s=order["cpu_s"], wall_s=order["wall_s"])
     agent.meters.start(run.header["memory_bytes"] + run.header["profile_bytes"], run.header["pids"])
+    run.waited += agent.waited(run)
     run.began = time.monotonic()
     with contextlib.suppress(OSError):  # it cannot be spoken to any more; how it ended is found out below
         _hand_over(run.descriptors["answers"], bytes(blobs[0]))

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from sandbox.child import Place
 
+PATIENCE = 5.0  # times its wall limit, a program that waits for a core may take; without waiting, it may not
+
 
 @dataclass(slots=True)
 class Run:
@@ -24,6 +26,7 @@ class Run:
     verdict: str | None = None  # the limit that was met, by our own evidence
     statuses: dict[int, int] = field(default_factory=dict)
     delay_s: float = 0.0
+    waited: float = 0.0  # seconds that its processes had waited for a core before this cell of a session
     error: str = ""
     lost: bool = False  # a session's interpreter lives, but no longer answers
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sandbox.backend import Backend, Reply, Slot, SlotFailed
+from sandbox.execution import PATIENCE
 from sandbox.jobs import COMPILE_LIMITS, Job, make_job
 from sandbox.profiles import PLAIN, PROFILES, WARM_S, warming_frames
 from sandbox.session import IDLE_S, LiveSession, Opening
@@ -31,7 +32,7 @@ _ATTEMPTS = 3  # the first, and two on fresh slots
 _OPEN_AFTER = 3  # requests that failed in a row, without a success between
 MAX_SESSIONS = 64  # at a time; about 20 MB each while idle
 _RECYCLE_AFTER = 2000  # executions of one slot, for a fresh address layout
-_BACKSTOP_S = 25.0  # beyond the program's own wall limit, after which the agent itself is given up
+_BACKSTOP_S = 25.0  # beyond the longest that a program may take, after which the agent itself is given up
 _STARVED = 0.3  # a wall timeout with this share of waiting for a core says more about the machine than the program
 
 
@@ -211,12 +212,12 @@ class SlotPool:
 async def _execute(slot: Slot, job: Job) -> list[Reply]:
     """Compile, where the language does, and run: the replies of the runs, or of the step that went no further."""
     for frames in job.compile_frames:
-        reply = await slot.execute(frames, COMPILE_LIMITS.wall_limit_s + _BACKSTOP_S)
+        reply = await slot.execute(frames, PATIENCE * COMPILE_LIMITS.wall_limit_s + _BACKSTOP_S)
         if reply.header["program"] != 0 or reply.header["verdict"] is not None or reply.header["broken"]:
             return [replace(reply, compiling=True)]
     replies: list[Reply] = []
     for frames in (job.frames, *job.later):
         if replies and replies[-1].header["broken"]:
             raise SlotFailed("the jail broke between two inputs")
-        replies.append(await slot.execute(frames, job.request.limits.wall_limit_s + _BACKSTOP_S))
+        replies.append(await slot.execute(frames, PATIENCE * job.request.limits.wall_limit_s + _BACKSTOP_S))
     return replies

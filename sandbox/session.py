@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sandbox.backend import Reply, Slot, SlotFailed
 from sandbox.exchange import DONE, MISSING, NO_ROOM, NOT_REGULAR, TOO_LARGE
+from sandbox.execution import PATIENCE
 from sandbox.harness.interpreter import DID_NOT_COMPILE
 from sandbox.jobs import cell_frames, file_frames, session_frames
 from sandbox.types import Execution, FileRefused, Request, SandboxError, SessionEnded, Status
@@ -17,7 +18,7 @@ from sandbox.verdict import limit_text
 
 IDLE_S = 600.0  # without a call for so long, the jail is given back: whoever wanted it has gone
 _ATTEMPTS = 3
-_BACKSTOP_S = 25.0  # beyond a cell's own wall limit, after which the agent itself is given up
+_BACKSTOP_S = 25.0  # beyond the longest that a cell may take, after which the agent itself is given up
 _FILE_S = 45.0
 _REFUSALS = {
     MISSING: "there is no such file",
@@ -64,7 +65,7 @@ class LiveSession:
         for _ in range(_ATTEMPTS):
             try:
                 self._slot = await self._start()
-                await self._ask(frames, self._wall_s + _BACKSTOP_S)
+                await self._ask(frames, PATIENCE * self._wall_s + _BACKSTOP_S)
             except (SlotFailed, SessionEnded) as failure:
                 error = failure
             else:
@@ -75,7 +76,7 @@ class LiveSession:
         """Run one cell; see `types.Session.run`."""
         async with self._one_at_a_time, self._turn():
             frames = cell_frames(cell, self._limits, self._wall_s)
-            reply = await self._ask(frames, self._wall_s + _BACKSTOP_S)
+            reply = await self._ask(frames, PATIENCE * self._wall_s + _BACKSTOP_S)
         return self._execution(reply)
 
     async def put(self, name: str, data: bytes) -> None:
@@ -110,9 +111,7 @@ class LiveSession:
 
     @property
     def _wall_s(self) -> float:
-        """A cell cannot be run a second time as a program can, so a busy machine gets more patience."""
-        limits = self._limits
-        return limits.wall_s if limits.wall_s is not None else 2 * limits.wall_limit_s
+        return self._limits.wall_limit_s
 
     async def _ask(self, frames: Sequence[bytes], deadline_s: float) -> Reply:
         if self._slot is None:
