@@ -1,7 +1,7 @@
 """Inside a container: what the engine has not prepared, then the agent, as the container's first process."""
 
 # Plain system calls, because pathlib would be loaded into the process of every program:
-# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH115, PTH119, PTH123, PTH208, PTH211
+# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH112, PTH114, PTH115, PTH119, PTH123, PTH208, PTH211
 from __future__ import annotations
 
 import contextlib
@@ -89,25 +89,36 @@ def _prepare() -> dict[str, int]:
     """Links, counters, and every privilege that programs could inherit given up. Raises OSError."""
     if os.getpid() != 1 or os.getuid() != 0:
         raise OSError("the agent is not the container's first process, or not its root")
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as error:
+        raise OSError(f"the runtime's kernel has no pidfd_open: {error.strerror}") from error
     os.umask(0o022)
     os.chown(WORK, 0, 0)
     os.chmod(WORK, 0o1777)  # a program may write in it, but not change what the next one sees of the directory itself
     for link, target in _LINKS.items():
-        with contextlib.suppress(FileExistsError):
-            os.symlink(target, link)
-        if os.readlink(link) != target:
-            raise OSError(
-                f"{link} of the image is not a link to {target}; it was not made by `provender sandbox build`"
-            )
+        _link(link, target)
     counters = {}
     for path in _COUNTERS:
         with contextlib.suppress(FileNotFoundError):
             counters[os.path.basename(path)] = os.open(f"/sys/fs/cgroup/{path}", os.O_RDONLY | os.O_CLOEXEC)
-    syscalls.lock_privileges()
+    syscalls.lock_privileges(programs_are_root=False)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     seccomp.Filter(seccomp.agent_filter(os.uname().machine)).install()
     return counters
+
+
+def _link(link: str, target: str) -> None:
+    if os.path.islink(link) and os.readlink(link) == target:
+        return
+    try:
+        if os.path.isdir(link) and not os.path.islink(link):
+            os.chmod(link, 0)  # a runtime that insists on a directory of its own (gVisor): out of programs' reach
+        else:
+            os.symlink(target, link)
+    except OSError as error:
+        raise OSError(f"{link} is no link to {target}: the image is not one of `provender sandbox build`") from error
 
 
 def _ids(first: int) -> tuple[int, int]:

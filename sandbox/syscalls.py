@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
@@ -100,15 +101,20 @@ def prctl(option: int, value: int = 0) -> None:
     _check(_libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), f"prctl {option}")
 
 
-def lock_privileges() -> None:
-    """Empty the bounding set and lock the secure bits: no program started from here can gain a capability."""
-    prctl(PR_SET_SECUREBITS, _SECUREBITS)
-    last = 63
-    for capability in range(last + 1):
+def lock_privileges(programs_are_root: bool = True) -> None:
+    """Empty the bounding set and lock the secure bits: no program started from here can gain a capability.
+
+    Secure bits and the ambient set only matter to user 0; gVisor has neither. Raises OSError.
+    """
+    for capability in range(64):
         if _libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) < 0:
             break
-    zero = ctypes.c_ulong(0)
-    _check(_libc.prctl(PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL), zero, zero, zero), "ambient")
+    for option, value in ((PR_SET_SECUREBITS, _SECUREBITS), (PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)):
+        try:
+            prctl(option, value)
+        except OSError as error:
+            if programs_are_root or error.errno != errno.EINVAL:
+                raise
 
 
 def drop_capabilities() -> None:
