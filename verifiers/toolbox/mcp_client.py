@@ -39,7 +39,7 @@ async def server_calls(
 @asynccontextmanager
 async def _session(command: Sequence[str]) -> AsyncIterator[Any]:
     try:
-        from mcp import ClientSession, StdioServerParameters, stdio_client
+        from mcp import ClientSession, MCPError, StdioServerParameters, stdio_client
     except ImportError:
         raise McpError(MISSING) from None
     if not command:
@@ -49,7 +49,7 @@ async def _session(command: Sequence[str]) -> AsyncIterator[Any]:
         async with asyncio.timeout(DEADLINE_S), stdio_client(parameters) as streams, ClientSession(*streams) as session:
             await session.initialize()
             yield session
-    except* (OSError, TimeoutError, ValueError, RuntimeError) as errors:
+    except* (OSError, TimeoutError, ValueError, RuntimeError, MCPError) as errors:
         first: BaseException = errors
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
