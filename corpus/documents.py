@@ -12,6 +12,7 @@ import json
 import random
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import islice
 
 from corpus.document_files import FORMATS, PYDOC, Document, Unreadable, read_file, read_topics
@@ -39,15 +40,24 @@ def read(pattern: str, run_seed: int, licence: str) -> Iterator[Seed | Drop]:
     `pattern` is "pydoc" (the reference topics of the running interpreter), a folder, a file, or a glob. `licence` is
     for documents that name none. Raises CorpusError where there is nothing to read.
     """
-    seen: set[str] = set()
-    pages = _pages(pattern)
-    for number in range(10**9):
-        block = list(islice(pages, BLOCK))
-        if not block:
-            return
-        items = [item for page in block for item in _items(page, licence, seen)]
+    for number, block in enumerate([_topics()] if pattern == PYDOC else _blocks(pattern, licence)):
+        items = [*block]
         random.Random(stable_seed(str(run_seed), "documents", str(number))).shuffle(items)
         yield from items
+
+
+def _blocks(pattern: str, licence: str) -> Iterator[list[Seed | Drop]]:
+    seen: set[str] = set()
+    pages = _pages(pattern)
+    while block := list(islice(pages, BLOCK)):
+        yield [item for page in block for item in _items(page, licence, seen)]
+
+
+@cache
+def _topics() -> tuple[Seed | Drop, ...]:
+    """The default corpus, which a run reads several times: it is small and never changes."""
+    seen: set[str] = set()
+    return tuple(item for page in read_topics() for item in _items(page, "", seen))
 
 
 def fingerprint(pattern: str) -> str:
@@ -65,9 +75,6 @@ def fingerprint(pattern: str) -> str:
 
 
 def _pages(pattern: str) -> Iterator[Document | Drop]:
-    if pattern == PYDOC:
-        yield from read_topics()
-        return
     corpus = find_files(pattern, "", FORMATS.keys())
     for name in corpus.files:
         source = f"{corpus.label}: {name}"

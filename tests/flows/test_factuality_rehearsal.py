@@ -12,6 +12,7 @@ import pytest
 
 from flows import rehearse
 from flows.config import RehearsalSettings
+from flows.errors import UserError
 from flows.escapes import read_escapes
 from flows.run_folder import RunFolder
 from records.tables import read_rows
@@ -69,6 +70,26 @@ def assert_balanced(out: Path) -> None:
     assert review and not {row["question"] for row in review} & {row["messages"][0]["content"] for row in sft}
     questions = [row["messages"][0]["content"] for row in sft]
     assert len(questions) == len(set(questions))
+
+
+@pytest.mark.heavy
+def test_a_judge_that_is_too_weak_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the judge rehearsal gave \d+ of \d+ known answers of .*min_accuracy = 0\.7"):
+        rehearse.start(60, RehearsalSettings(fault_rate=0.3, judge_accuracy=0.4), tmp_path, RECIPES)
+    assert json.loads((tmp_path / "run.json").read_text())["state"] != "complete"
+
+
+@pytest.mark.heavy
+def test_a_shard_that_was_lost_is_made_again_from_the_journal_alone(tmp_path: Path) -> None:
+    settings = RehearsalSettings(fault_rate=0.3, judge_accuracy=0.9)
+    rehearse.start(40, settings, tmp_path, RECIPES)
+    before = {file.name: file.read_bytes() for file in (tmp_path / "shards").iterdir()}
+    paid = {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()}
+    for file in (tmp_path / "shards").iterdir():
+        file.unlink()
+    rehearse.start(40, settings, tmp_path, RECIPES)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "shards").iterdir()} == before
+    assert {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()} == paid
 
 
 @pytest.mark.heavy
