@@ -12,6 +12,8 @@ from audit.judges import COLUMNS, Judges
 from audit.knowledge import COLUMNS as KNOWLEDGE_COLUMNS
 from audit.knowledge import Knowledge
 from audit.report import ReportTable
+from audit.skills import COLUMNS as SKILL_COLUMNS
+from audit.skills import Skills
 from flows.config import RunConfig
 from flows.errors import ConfigError, UserError
 from flows.run_folder import RunFolder
@@ -85,12 +87,13 @@ def _judges(role: str) -> bool:
 
 
 def judging_tables(folder: RunFolder, shards: Mapping[str, int]) -> tuple[ReportTable, ...]:
-    """What the report says about judges and about what the model knows."""
+    """What the report says about judges, about what the model knows, and about its skills."""
     files = folder.used_shards(shards)
-    judges, knowledge = Judges(), Knowledge()
+    judges, knowledge, skills = Judges(), Knowledge(), Skills()
     judges.add(scan(files, COLUMNS))
     knowledge.add(scan(files, KNOWLEDGE_COLUMNS))
-    return (*judge_tables(judges), *knowledge.tables())
+    skills.add(scan(files, SKILL_COLUMNS))
+    return (*judge_tables(judges), *knowledge.tables(), *skills.tables())
 
 
 def accuracies(folder: RunFolder, shards: Mapping[str, int]) -> dict[str, Any]:
