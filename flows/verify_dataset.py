@@ -208,9 +208,9 @@ def _line(name: Any, verdict: Verdict) -> bytes:
 
 
 @task(name="verify", task_run_name="verify-{kind}", cache_policy=NO_CACHE, persist_result=False)
-async def verify_file(kind: str, source: str, out: str) -> dict[str, int]:
+async def verify_file(kind: str, source: str, out: str, judge: str | None = None) -> dict[str, int]:
     """Prove one file of rows."""
-    return dict(await verify_rows(kind, Path(source), Path(out)))
+    return dict(await verify_rows(kind, Path(source), Path(out), judge=JudgeChoice(url=judge)))
 
 
 Kind = Annotated[
@@ -224,7 +224,10 @@ async def verify_dataset(
     kind: Kind,
     source: Annotated[str, Field(title="Rows", description="JSON lines; for records: a run folder or a shard.")],
     out: Annotated[str, Field(title="Verdicts", description="File for the verdicts, one per row, in order.")],
+    judge: Annotated[
+        str | None, Field(title="Judge", description="Base URL of a judge, for kinds that need one.")
+    ] = None,
 ) -> State[Any]:
     """Prove the rows of a JSON-lines file (or, with kind "records", of a run); one verdict a line."""
-    counts = await verify_file(kind, source, out)
+    counts = await verify_file(kind, source, out, judge)
     return Completed(message=", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())), data=counts)

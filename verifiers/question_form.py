@@ -29,6 +29,7 @@ DANGLING = re.compile(
     r"(?:it|this|that|these|those|they|he|she)\b(?!\s+(?:take|rain|snow|possible|true|common))",
     re.IGNORECASE,
 )
+QUOTED = re.compile(r'"[^"]*"|“[^”]*”')
 MANY = re.compile(r"\?\s*\S[^?]*\?|\b(?:and|or)\s+(?:what|who|when|where|why|which|how)\b", re.IGNORECASE)
 
 
@@ -57,13 +58,14 @@ async def verify(check: QuestionForm, candidate: Candidate, resources: Resources
 
 def _wording_fault(question: str, answer: str, reference: str) -> str | None:
     text = question.strip()
+    own = QUOTED.sub(" ", text)  # a quotation in a question may speak of texts, and ask
     count = len(words_of(text))
     faults = (
         ("not_a_question", not text.endswith("?") or count < SHORTEST),
         ("too_long", count > LONGEST),
-        ("about_the_text", ABOUT_THE_TEXT.search(text) is not None),
-        ("dangling_reference", DANGLING.search(text) is not None),
-        ("several_questions", MANY.search(text) is not None),
+        ("about_the_text", ABOUT_THE_TEXT.search(own) is not None),
+        ("dangling_reference", DANGLING.search(own) is not None),
+        ("several_questions", MANY.search(own) is not None),
         ("gives_answer_away", contains(text, answer)),
         ("quotes_document", longest_shared_run(text, reference) > LONGEST_RUN),
     )

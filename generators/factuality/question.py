@@ -18,11 +18,13 @@ from pydantic import Field
 from generators.factuality.asking import call, passage_of, request
 from generators.factuality.panel import PanelSettings
 from generators.recipe import Recipe, Resources, SeedRefused
+from records.limits import Limits
 from records.types import Candidate, Message, Seed, stable_hash, stable_seed
 from served_model.types import Sampling
 from verifiers.judged import Judged
 from verifiers.judging import Criterion
 from verifiers.question_form import QuestionForm
+from verifiers.wording import content_words
 
 NAME = "factuality/question"
 GATES = tuple(map(Criterion, ("answerable", "self_contained", "single_answer", "same_question")))
@@ -68,7 +70,12 @@ async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
             },
             checks=(QuestionForm(passage, paraphrases), _gates(passage, settings)),
             calls=(call("question", asked, reply),),
-            metadata={"exports": [], "round": resources.round, "paraphrases": list(paraphrases)},
+            metadata={
+                "exports": [],
+                "question_key": " ".join(sorted(content_words(question))),
+                "paraphrases": list(paraphrases),
+                "round": resources.round,
+            },
         )
     ]
 
@@ -85,4 +92,9 @@ def _schema(paraphrases: int) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
-RECIPE = Recipe(name=NAME, seeds="documents", settings=QuestionSettings, propose=propose)
+def limits(settings: QuestionSettings) -> Limits:
+    """No question stands twice, in whatever order its words are."""
+    return Limits(repeats={"question_key": 1})
+
+
+RECIPE = Recipe(name=NAME, seeds="documents", settings=QuestionSettings, propose=propose, limits=limits)

@@ -42,6 +42,7 @@ QUESTIONS = {
     ("How many candles did the Eddystone lighthouse hold in 1759?", "24"): "well_formed",
     ("By how many pounds did the Eddystone tower exceed its plan?", "1250"): "well_formed",
     ("Who, according to the law of the sea, keeps a light?", "John Smeaton"): "well_formed",
+    ('Who rebuilt the tower that the poem "In the text above? And when?" is about?', "John Smeaton"): "well_formed",
     ("Who rebuilt it?", "John Smeaton"): "not_a_question",
     ("Tell me who rebuilt the lighthouse of Eddystone.", "John Smeaton"): "not_a_question",
     ("Who rebuilt the lighthouse " + "of the rock " * 20 + "there?", "John Smeaton"): "too_long",
