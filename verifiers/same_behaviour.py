@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from records.types import JSON, Candidate, Check, Outcome, Verdict
-from sandbox.types import Limits, SandboxError, ToolchainMissing
+from sandbox.types import Calls, Execution, Limits, Request, SandboxError, Status, TestSource, ToolchainMissing
 from verifiers.base import Resources
 from verifiers.execution_evidence import failure_reason, stored_evidence
+from verifiers.foreign_tests import LANGUAGES as TYPED
+from verifiers.foreign_tests import Written, write_tests
 from verifiers.observing import Observation, Observed, observe, same_value
+from verifiers.workers import WorkerError
 
+CALLED = frozenset({"javascript", "typescript", "php"})  # languages whose functions the sandbox calls from outside
+LANGUAGES = frozenset({"python"}) | CALLED | TYPED
+ANALYSIS_CPU_S = 10.0
 MAX_LISTED = 6
 MAX_SHOWN = 300
 
@@ -24,7 +30,11 @@ MAX_SHOWN = 300
 @dataclass(frozen=True)
 class SameBehaviour(Check):
     """The part, a program in `language`, does what the Python program `original` does, on the share `min_agreement` of
-    `inputs` (argument lists, JSON values). At least `min_inputs` of them must be comparable."""
+    `inputs` (argument lists, JSON values). At least `min_inputs` of them must be comparable.
+
+    Beyond Python only inputs are compared for which the original returns a value that the other language has, and all
+    of them must agree. `cpu_s` and `memory_mb` hold for each of the two programs and all inputs together.
+    """
 
     kind: ClassVar[str] = "same_behaviour"
     language: str
@@ -39,13 +49,15 @@ class SameBehaviour(Check):
     part: str = "solution"
 
     def limits(self) -> Limits:
-        """What each of the two programs may use for all inputs together."""
+        """What each of the two programs may use."""
         return Limits(cpu_s=self.cpu_s, wall_s=5 * self.cpu_s + 10, memory_bytes=self.memory_mb << 20)
 
 
 async def verify(check: SameBehaviour, candidate: Candidate, resources: Resources) -> Verdict:
     """UNJUDGED where the original itself gives too little to compare with."""
     program = candidate.parts.get(check.part, "")
+    if check.language not in LANGUAGES:
+        return _verdict(Outcome.UNJUDGED, "language_not_supported", {"language": check.language})
     if not program.strip():
         return _verdict(Outcome.FAIL, "no_code", {})
     inputs = [list(arguments) for arguments in check.inputs]
@@ -59,7 +71,11 @@ async def verify(check: SameBehaviour, candidate: Candidate, resources: Resource
                 "inputs": len(inputs),
             }
             return _verdict(Outcome.UNJUDGED, "original_gives_too_little", evidence)
-        return await _compare(check, program, known, resources)
+        if check.language == "python":
+            return await _compare(check, program, known, resources)
+        return await _compare_foreign(check, program, known, resources)
+    except WorkerError as error:
+        return _verdict(Outcome.UNJUDGED, "analysis_failed", {"error": f"{type(error).__name__}: {error}"})
     except ToolchainMissing as error:
         return _verdict(Outcome.UNJUDGED, "toolchain_missing", {"error": str(error)})
     except SandboxError as error:
@@ -74,6 +90,38 @@ async def _compare(check: SameBehaviour, program: str, known: Observation, resou
     pairs = [pair for pair in zip(inputs, known.outcomes, seen.outcomes, strict=True) if not pair[1].odd]
     differing = [_difference(*pair) for pair in pairs if not _agree(pair[1], pair[2])]
     return _judge(check, len(pairs), differing)
+
+
+async def _compare_foreign(check: SameBehaviour, program: str, known: Observation, resources: Resources) -> Verdict:
+    """Tests in the other language's own form, written from what the original returned."""
+    cases = [
+        (list(arguments), outcome.value)
+        for arguments, outcome in zip(check.inputs, known.outcomes, strict=True)
+        if outcome.has_value
+    ]
+    tests: Calls | TestSource
+    if check.language in CALLED:
+        tests = Calls(check.entry_point, tuple((tuple(arguments), result) for arguments, result in cases))
+        compared = len(cases)
+    else:
+        told = (check.language, program, check.entry_point, cases)
+        written: Written = await resources.workers.run(write_tests, *told, deadline_s=ANALYSIS_CPU_S)
+        tests, compared = TestSource(written.tests), len(written.cases)
+    if compared < check.min_inputs:
+        evidence = {"comparable": compared, "inputs": len(check.inputs)}
+        return _verdict(Outcome.UNJUDGED, "not_comparable", evidence)
+    execution = await resources.sandbox.run(Request(check.language, program, tests=tests, limits=check.limits()))
+    return _judge_foreign(execution, compared)
+
+
+def _judge_foreign(execution: Execution, compared: int) -> Verdict:
+    evidence = {**stored_evidence(execution), "compared": compared}
+    report = execution.tests
+    if report is not None and report.passed and execution.status is Status.OK:
+        return _verdict(Outcome.PASS, "same_behaviour", evidence)
+    reason = failure_reason(execution)
+    differs = execution.status in (Status.OK, Status.NONZERO, Status.SIGNAL)
+    return _verdict(Outcome.FAIL, "behaviour_differs" if differs else reason, evidence)
 
 
 def _judge(check: SameBehaviour, compared: int, differing: Sequence[Mapping[str, JSON]]) -> Verdict:
