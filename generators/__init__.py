@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from generators.code import backtranslate, debug, solve_with_tests
+from generators.code import backtranslate, debug, solve_with_tests, translate
 from generators.code import evolve as evolve_code
 from generators.factuality import knowledge_probe, question
 from generators.math import (
@@ -35,6 +35,7 @@ RECIPES: Mapping[str, Recipe] = {
         solve_with_tests.RECIPE,
         debug.RECIPE,
         evolve_code.RECIPE,
+        translate.RECIPE,
         backtranslate.RECIPE,
         solve.RECIPE,
         from_text.RECIPE,

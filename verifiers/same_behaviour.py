@@ -50,7 +50,7 @@ class SameBehaviour(Check):
 
     def limits(self) -> Limits:
         """What each of the two programs may use."""
-        return Limits(cpu_s=self.cpu_s, wall_s=5 * self.cpu_s + 10, memory_bytes=self.memory_mb << 20)
+        return Limits(cpu_s=self.cpu_s, wall_s=5 * self.cpu_s + 10, memory_bytes=self.memory_mb << 20, pids=256)
 
 
 async def verify(check: SameBehaviour, candidate: Candidate, resources: Resources) -> Verdict:
@@ -60,7 +60,7 @@ async def verify(check: SameBehaviour, candidate: Candidate, resources: Resource
         return _verdict(Outcome.UNJUDGED, "language_not_supported", {"language": check.language})
     if not program.strip():
         return _verdict(Outcome.FAIL, "no_code", {})
-    inputs = [list(arguments) for arguments in check.inputs]
+    inputs = _thawed(check.inputs)
     try:
         known = await observe(check.original, check.original_entry_point, inputs, resources.sandbox, check.limits())
         values = sum(outcome.has_value for outcome in known.outcomes)
@@ -83,7 +83,7 @@ async def verify(check: SameBehaviour, candidate: Candidate, resources: Resource
 
 
 async def _compare(check: SameBehaviour, program: str, known: Observation, resources: Resources) -> Verdict:
-    inputs = [list(arguments) for arguments in check.inputs]
+    inputs = _thawed(check.inputs)
     seen = await observe(program, check.entry_point, inputs, resources.sandbox, check.limits())
     if len(seen.outcomes) < len(inputs):
         return _verdict(Outcome.FAIL, _ended(seen), {**stored_evidence(seen.execution), "reached": len(seen.outcomes)})
@@ -95,8 +95,8 @@ async def _compare(check: SameBehaviour, program: str, known: Observation, resou
 async def _compare_foreign(check: SameBehaviour, program: str, known: Observation, resources: Resources) -> Verdict:
     """Tests in the other language's own form, written from what the original returned."""
     cases = [
-        (list(arguments), outcome.value)
-        for arguments, outcome in zip(check.inputs, known.outcomes, strict=True)
+        (arguments, outcome.value)
+        for arguments, outcome in zip(_thawed(check.inputs), known.outcomes, strict=True)
         if outcome.has_value
     ]
     tests: Calls | TestSource
@@ -112,6 +112,11 @@ async def _compare_foreign(check: SameBehaviour, program: str, known: Observatio
         return _verdict(Outcome.UNJUDGED, "not_comparable", evidence)
     execution = await resources.sandbox.run(Request(check.language, program, tests=tests, limits=check.limits()))
     return _judge_foreign(execution, compared)
+
+
+def _thawed(value: Any) -> Any:
+    """JSON values, which have lists where a stored check has tuples."""
+    return [_thawed(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def _judge_foreign(execution: Execution, compared: int) -> Verdict:

@@ -129,7 +129,7 @@ def _checks(parts: dict[str, str], entry_point: str, signature: str, resources: 
         entry_point,
         parts["original"],
         entry_point,
-        tuple(_frozen(inputs)),
+        tuple(frozen(inputs)),
         settings.min_agreement,
         cpu_s=settings.cpu_s,
         memory_mb=settings.memory_mb,
@@ -140,9 +140,9 @@ def _checks(parts: dict[str, str], entry_point: str, signature: str, resources: 
     return (*checks, Judged(f"{PACKAGE}/fidelity", CRITERIA)) if settings.judge else checks
 
 
-def _frozen(value: JSON) -> JSON:
+def frozen(value: JSON) -> JSON:
     """Lists as tuples, as a stored check comes back."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+    return tuple(frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def _messages(parts: dict[str, str]) -> tuple[Message, ...]:

@@ -15,6 +15,7 @@ CHECKED = {
     "tests_quality": "The check of the tests refused the tests",
     "code_tests": "The solution did not pass the tests",
     "tests_strength": "The tests accept the solution, but they prove too little",
+    "same_behaviour": "The program does not do what the original does",
     "agreement": "Independent solutions of the task do not pass these tests, though the solution does",
 }
 
@@ -50,6 +51,7 @@ LISTED = {
     "missed": "- never taken: line {line}: {what}",
     "survivors": "- not noticed: line {line}: `{before}` changed to `{after}`",
     "flaky": "- not always the same: {}",
+    "differences": "- for {input} the original gives {original}, the program {got}",
     "disputed": "- an independent solution fails: {assertion}: {detail}",
 }
 

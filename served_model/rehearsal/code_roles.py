@@ -7,6 +7,7 @@ from served_model.rehearsal.evolve_player import play_evolve
 from served_model.rehearsal.revise_player import play_revise
 from served_model.rehearsal.rewrite_player import play_document, play_fidelity, play_rebuild
 from served_model.rehearsal.role import Fault, Role, of_tags
+from served_model.rehearsal.translate_player import play_translate
 
 PROBLEM = "generators.code/problem"
 SOLUTION = "generators.code/solution"
@@ -16,6 +17,16 @@ EVOLVE = "generators.code/evolve"
 DOCUMENT = "generators.code/document"
 REBUILD = "generators.code/rebuild"
 FIDELITY = "generators.code/fidelity"
+TRANSLATE = "generators.code/translate"
+RETRANSLATE = "generators.code/retranslate"
+TRANSLATION_FAULTS = {
+    "wrong_when_large": Fault(4, "execution"),
+    "wrong_always": Fault(2, "execution"),
+    "syntax_error": Fault(1, "execution"),
+    "undefined_name": Fault(2, "execution"),
+    "python_again": Fault(1, "execution"),
+    "no_code_block": Fault(1, "format"),
+}
 
 ROLES = (
     Role(
@@ -83,6 +94,8 @@ ROLES = (
         },
         of_tags(play_evolve),
     ),
+    Role(TRANSLATE, frozenset({"code"}), TRANSLATION_FAULTS, of_tags(play_translate)),
+    Role(RETRANSLATE, frozenset({"code", "translation", "feedback"}), TRANSLATION_FAULTS, of_tags(play_translate)),
     Role(
         DOCUMENT,
         frozenset({"code"}),

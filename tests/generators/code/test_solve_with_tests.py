@@ -457,8 +457,11 @@ FIELDS = {
     "original": "def f(x):\n    return x",
     "rebuilt": "def f(y):\n    return y",
     "reply_form": "{}",
+    "entry_point": "f",
+    "translation": "function f(x) { return x; }",
 }
 PROMPTS = ["problem", "solution", "tests", "revise", "example", "evolve", "document", "rebuild", "explain", "failed"]
+PROMPTS += ["translate", "retranslate", "translation"]
 
 
 @pytest.mark.parametrize("name", [*PROMPTS, "fidelity"])

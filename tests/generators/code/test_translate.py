@@ -1,0 +1,154 @@
+"""Translation from accepted Python programs: same behaviour is accepted, anything else is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from generators.code import translate
+from generators.code.backtranslate import frozen
+from generators.code.inputs import calls_in_tests, with_variants
+from generators.recipe import Resources, SeedRefused
+from records.schema import record_row
+from records.types import Candidate, Message, Outcome, Record, Seed, Verdict
+from sandbox import open_sandbox
+from sandbox.types import Request, SandboxError, ToolchainMissing
+from served_model.rehearsal.bank import draw_task
+from served_model.rehearsal.tests_writer import write_tests
+from served_model.rehearsal.translate_player import load_translations, play_translate
+from served_model.scripted import ScriptedModel
+from served_model.types import ChatRequest
+from verifiers import verify_all
+from verifiers.base import Resources as VerifierResources
+from verifiers.code_blocks import pick_solution
+from verifiers.code_tests import CodeTests
+from verifiers.same_behaviour import SameBehaviour, verify
+from verifiers.workers import ProcessPool
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SEED = Seed("seed-1", "total = 0", "lib: a.py:1-1", "MIT", {"language": "python"})
+ORIGINAL = "def halve(numbers: list[int]) -> list[int]:\n    return [n // 2 for n in numbers]\n"
+TESTS = "\n".join(
+    f"def test_{place}():\n    assert halve({given}) == {[n // 2 for n in given]}\n"
+    for place, given in enumerate(([], [1], [4, 7], [-3, 2], [10, 0, -1]))
+)
+RIGHT = "function halve(numbers) {\n  return numbers.map((n) => Math.floor(n / 2));\n}\n"
+TRUNCATES = "function halve(numbers) {\n  return numbers.map((n) => Math.trunc(n / 2));\n}\n"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def judges() -> AsyncIterator[VerifierResources]:
+    sandbox, workers = open_sandbox(), ProcessPool(1)
+    try:
+        await sandbox.run(Request("javascript", ""))
+    except ToolchainMissing:
+        await sandbox.aclose()
+        await workers.aclose()
+        pytest.skip("node is not installed here")
+    yield VerifierResources(sandbox, workers)
+    await workers.aclose()
+    await sandbox.aclose()
+
+
+def attempts_seed() -> Seed:
+    parts = {"problem": "Halve.", "signature": "def halve(...): ...", "solution": ORIGINAL, "tests": TESTS}
+    check = CodeTests("python", TESTS, "halve")
+    about = {"language": "python", "entry_point": "halve", "topic": "sequences"}
+    candidate = Candidate(
+        "a", "a", SEED, "code/solve_with_tests", (Message("user", "x"),), parts, (check,), (), metadata=about
+    )
+    record = Record(candidate, (Verdict("code_tests", Outcome.PASS, "tests_passed"),))
+    rows = [[record_row(record, True, "test")]]
+    return Seed("attempts-1", SEED.text, SEED.source, SEED.licence, {"chains": json.dumps(rows)})
+
+
+def fenced(code: str, tag: str = "javascript") -> str:
+    return f"```{tag}\n{code}```"
+
+
+async def run_chain(judges: VerifierResources, *replies: str, **settings: Any) -> tuple[list[Record], ScriptedModel]:
+    left = list(replies)
+    model = ScriptedModel(lambda request: left.pop(0))
+    resources = Resources(model, translate.Translate(**settings), run_seed=1, sandbox=judges.sandbox)
+    (candidate,) = await translate.RECIPE.propose(attempts_seed(), resources)
+    records = [Record(candidate, await verify_all(candidate, judges))]
+    while records[-1].outcome is Outcome.FAIL:
+        revised = await translate.revise(records, resources)
+        if revised is None:
+            break
+        records.append(Record(revised, await verify_all(revised, judges)))
+    return records, model
+
+
+def text_of(request: ChatRequest) -> str:
+    return "\n".join(message.content for message in request.messages)
+
+
+async def test_the_same_behaviour_is_accepted(judges: VerifierResources) -> None:
+    (record,), _ = await run_chain(judges, fenced(RIGHT))
+    assert record.outcome is Outcome.PASS
+    assert record.deciding.evidence["compared"] >= 20
+    asked, told = record.candidate.messages
+    assert "Translate this function to javascript" in asked.content and ORIGINAL.strip() in asked.content
+    assert told.content == fenced(RIGHT)
+    assert record.candidate.metadata["language"] == "javascript"
+    assert record.candidate.seed.licence == "MIT"
+
+
+async def test_a_translation_that_agrees_on_easy_inputs_is_corrected(judges: VerifierResources) -> None:
+    records, model = await run_chain(judges, fenced(TRUNCATES), fenced("function halve(n {\n"), fenced(RIGHT))
+    assert [record.deciding.reason for record in records] == ["behaviour_differs", "syntax_error", "same_behaviour"]
+    assert "halve([-3, 2])" in text_of(model.requests[1]) and TRUNCATES in text_of(model.requests[1])
+    assert [record.candidate.attempt for record in records] == [0, 1, 2]
+    assert len({record.candidate.id for record in records}) == 3
+    assert {record.candidate.chain_id for record in records} == {records[0].candidate.id}
+
+
+async def test_corrections_are_bounded(judges: VerifierResources) -> None:
+    records, _ = await run_chain(judges, fenced(TRUNCATES), fenced(TRUNCATES), rounds=1)
+    assert [record.deciding.reason for record in records] == ["behaviour_differs"] * 2
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(ToolchainMissing("no node"), "toolchain_missing"), (SandboxError("gone"), "sandbox_error")]
+)
+async def test_nothing_is_asked_where_nothing_could_be_proved(error: Exception, reason: str) -> None:
+    class Broken:
+        async def run(self, *_: Any) -> Any:
+            raise error
+
+    broken: Any = Broken()
+    model = ScriptedModel(lambda request: fenced(RIGHT))
+    with pytest.raises(SeedRefused, match=reason):
+        await translate.RECIPE.propose(
+            attempts_seed(), Resources(model, translate.Translate(), run_seed=1, sandbox=broken)
+        )
+    assert not model.requests
+
+
+async def test_every_translation_of_the_rehearsal_is_right_and_its_faults_are_found(judges: VerifierResources) -> None:
+    seen: set[str] = set()
+    for number in range(400):
+        task = draw_task("def total(count):\n    return count + 12", Random(number))
+        if task.family.name in seen or task.family.name not in load_translations():
+            continue
+        seen.add(task.family.name)
+        inputs = with_variants(calls_in_tests(write_tests(task, Random(1)), task.function), 24)
+        for fault in (None, "wrong_when_large"):
+            reply = play_translate({"code": task.solution}, Random(2), fault).text
+            block = pick_solution(reply, "javascript", task.function)
+            assert block is not None
+            candidate = Candidate("c", "c", SEED, "t", (), {"solution": block.code}, (), ())
+            check = SameBehaviour(
+                "javascript", task.function, task.solution, task.function, frozen(inputs), memory_mb=1024
+            )
+            verdict = await verify(check, candidate, judges)
+            expected = Outcome.PASS if fault is None else Outcome.FAIL
+            assert verdict.outcome is expected, (task.family.name, fault, verdict)
+    assert seen == set(load_translations())
