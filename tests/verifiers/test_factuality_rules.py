@@ -125,6 +125,12 @@ async def test_the_quality_of_refusals(text: str) -> None:
     assert await reason(refusal_quality.verify, check, response=text) == REFUSALS[text]
 
 
+def test_an_answer_within_a_longer_word_of_the_question_is_no_leak() -> None:
+    question, refusal = "Which verb does inheritance come from?", "I don't know what inheritance comes from."
+    assert not leaks(refusal, "inherit", question)
+    assert leaks(refusal, "inherit") and leaks(f"{refusal} Inherit, perhaps?", "inherit", question)
+
+
 @given(st.text(alphabet="abcdefgh 123", min_size=1), st.text(max_size=30), st.text(max_size=30))
 def test_a_text_with_the_answer_in_it_leaks(answer: str, before: str, after: str) -> None:
     if words_of(answer):
