@@ -64,7 +64,7 @@ def tests(request: Request, seal: str) -> Plan:
     whole = filename.endswith(".mjs")  # the names of a module are only to be seen in its own file
     told = {"whole": "yes"} if whole else {"tests": source}
     return Plan(
-        f"{request.source}\n{source}" if whole else request.source,
+        f"{request.source}\n;\n{source}" if whole else request.source,
         filename,
         (*NODE, f"{PRIVATE}/tests.js"),
         files={f"{PRIVATE}/tests.js": encoded(harness("tests.js"))},

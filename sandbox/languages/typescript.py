@@ -11,9 +11,11 @@ from sandbox.types import Calls, Request, Status, Stdio, TestSource
 
 _AMBIENT = f"{PRIVATE}/node.d.ts"  # the least that programs expect of Node.js, whose own types are not installed
 _TSC = (
-    "tsc", "--target", "es2020", "--lib", "es2021,dom", "--skipLibCheck", "--moduleResolution", "node",
+    "tsc", "--target", "es2020", "--lib", "es2021", "--skipLibCheck", "--moduleResolution", "node",
     "--esModuleInterop", "--outDir", PRIVATE + "/made", "--rootDir", ".", "--pretty", "false",
 )  # fmt: skip
+_DECLARES = re.compile(r"\b(?:const|let|var|function|class|enum)\s+(\w+)")
+_AMBIENT_NAME = re.compile(r"declare (?:var|function|class) (\w+)")
 _MODULE = re.compile(r"^[ \t]*(?:import\s*[\w*{\"']|export\s)", re.MULTILINE)
 
 
@@ -21,8 +23,11 @@ def _tsc(*files: str) -> tuple[str, ...]:
     return (*_TSC, "--module", "commonjs", _AMBIENT, *files)
 
 
-def _files() -> dict[str, bytes]:
-    return {_AMBIENT: encoded(harness("node.d.ts"))}
+def _files(*sources: str) -> dict[str, bytes]:
+    declared = {name for source in sources for name in _DECLARES.findall(blanked(source))}
+    lines = harness("node.d.ts").splitlines(keepends=True)
+    kept = [line for line in lines if not ((found := _AMBIENT_NAME.match(line)) and found.group(1) in declared)]
+    return {_AMBIENT: encoded("".join(kept))}
 
 
 def _made(name: str) -> str:
@@ -33,7 +38,7 @@ def plain(request: Request, seal: str) -> Plan:
     """The program by itself."""
     del seal
     run = (*javascript.NODE, _made("solution.js"))
-    return Plan(request.source, "solution.ts", run, (_tsc("solution.ts"),), _files())
+    return Plan(request.source, "solution.ts", run, (_tsc("solution.ts"),), _files(request.source))
 
 
 def tests(request: Request, seal: str) -> Plan:
@@ -42,8 +47,8 @@ def tests(request: Request, seal: str) -> Plan:
     source, names = javascript.numbered(request.tests.source)
     report = javascript.sealed(request.tests.source, names, seal)
     whole = bool(_MODULE.search(blanked(request.source + "\n" + source)))
-    program = f"{request.source}\n{source}" if whole else request.source
-    files = {**_files(), f"{PRIVATE}/tests.js": encoded(harness("tests.js"))}
+    program = f"{request.source}\n;\n{source}" if whole else request.source
+    files = {**_files(request.source, source), f"{PRIVATE}/tests.js": encoded(harness("tests.js"))}
     if not whole:
         files["tests.ts"] = encoded(source)
     told = {"whole": "yes"} if whole else {"testsFile": _made("tests.js")}
@@ -68,7 +73,7 @@ def calls(request: Request, seal: str) -> Plan:
         "solution.ts",
         (*javascript.NODE, f"{PRIVATE}/calls.js"),
         (_tsc("solution.ts"),),
-        {**_files(), f"{PRIVATE}/calls.js": encoded(harness("calls.js"))},
+        {**_files(request.source), f"{PRIVATE}/calls.js": encoded(harness("calls.js"))},
         stdin=javascript.calls_stdin(request.tests, _made("solution.js")),
     )
 

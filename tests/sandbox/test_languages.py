@@ -29,6 +29,16 @@ SLOW = ("typescript", "cpp", "java", "go", "rust")  # a compiler that takes its 
 
 # language, program, tests
 ACCEPTS = [
+    (
+        "typescript",
+        "declare const require: any;\nconst name = 'x'; function find(a: number[]): number { return a[0] }\nclass URL {}",
+        "console.assert(find([3]) === 3 && name === 'x')",
+    ),
+    (
+        "typescript",
+        "import * as assert from 'assert'\nexport const f = async (): Promise<number> => 1",
+        "(async () => { assert.strictEqual(await f(), 1) })()",
+    ),
     ("javascript", "const f=()=>1", "const assert=require('assert');assert.strictEqual(f(),1)"),
     ("javascript", "const f=async()=>1", "(async()=>{ console.assert(await f()===1) })()"),
     ("javascript", "const f=()=>1; function g(x){return x}", "console.assert(f()===1); if(g(3)!==3) throw new Error()"),
