@@ -140,7 +140,7 @@ def finish(status: int | None) -> NoReturn:
 def answer_calls(module: types.ModuleType, job: Job) -> NoReturn:
     """Calls mode: make each call, write each result as one line, and never learn what was expected."""
     request = json.loads(job.extra)
-    encoder = values.Encoder(None)
+    encoder = values.Encoder(None, arrays=False)  # what is expected is JSON
     with open(job.channel, "w", encoding="ascii", closefd=False) as report:
         for arguments in request["arguments"]:
             line = _answer_one(module, request["entry_point"], arguments, encoder)

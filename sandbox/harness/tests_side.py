@@ -56,9 +56,7 @@ class TestSide:
         try:
             value = decoder.decode(answer[1])
             for number, coded in answer[2]:
-                container = containers[number]
-                container.clear()
-                decoder.fill(container, coded)
+                decoder.refill(containers[number], coded)
         except (Uncrossable, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
             raise TypeError(f"the program's answer cannot be read: {error}") from None
         return value

@@ -13,6 +13,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Protocol
 
+from sandbox.harness import science
+
 MAX_DEPTH = 120
 MAX_NODES = 1_000_000
 _BIG = 1 << 53
@@ -40,8 +42,10 @@ class Handles(Protocol):
 class Encoder:
     """Turns values into JSON. A container seen before in the same message is sent by number: aliases stay aliases."""
 
-    def __init__(self, handles: Handles | None) -> None:
+    def __init__(self, handles: Handles | None, arrays: bool = True) -> None:
+        """With `arrays=False` an array is sent as the lists and numbers in it."""
         self._handles = handles
+        self._arrays = arrays
         self.seen: list[Any] = []  # keeps containers alive, so that ids stay unique
         self._numbers: dict[int, int] = {}
         self._nodes = 0
@@ -75,6 +79,8 @@ class Encoder:
             return ["d", *(self.encode(part, depth + 1) for part in pairs)]
         if isinstance(container, bytearray):
             return ["a", bytes(container).decode("latin-1")]
+        if science.is_array(container):
+            return science.encode(container, lambda item: self.encode(item, depth + 1))
         return ["s", *(self.encode(item, depth + 1) for item in set.__iter__(container))]
 
     def _container(self, value: Any, depth: int) -> Coded:
@@ -88,10 +94,21 @@ class Encoder:
         scalar = _encode_scalar(value)
         if scalar is not _NONE:
             return scalar
+        scientific = self._scientific(value, depth)
+        if scientific is not None:
+            return scientific
         coded = self._handles.export(value) if self._handles else None
         if coded is None:
             raise Uncrossable(f"an object of type {type(value).__name__}")
         return coded
+
+    def _scientific(self, value: Any, depth: int) -> Coded | None:
+        if not self._arrays and (plain := science.plain(value)) is not value:
+            return self.encode(plain, depth + 1)
+        if science.is_array(value):
+            self.note(value)
+            return self.contents(value, depth)
+        return science.encode(value, lambda item: self.encode(item, depth + 1))
 
 
 _NONE = object()
@@ -149,9 +166,19 @@ class Decoder:
             self.fill(container, coded, depth)
             return container
         try:
+            if tag in science.TAGS:
+                return self._scientific(coded, depth)
             return self._immutable(tag, coded, depth)
         except (ValueError, TypeError, ArithmeticError, IndexError, AttributeError) as error:
             raise Uncrossable("an unreadable value") from error
+
+    def refill(self, container: Any, coded: list[Any]) -> None:
+        """Give a container of the caller's other members. Raises Uncrossable, or what the container raises."""
+        if science.is_array(container):
+            container[...] = science.decode(coded, lambda item: self.decode(item, 1))
+            return
+        container.clear()
+        self.fill(container, coded)
 
     def fill(self, container: Any, coded: list[Any], depth: int = 0) -> None:
         """Put the coded members into an empty container. Raises Uncrossable."""
@@ -168,6 +195,16 @@ class Decoder:
                 container.update(zip(members[::2], members[1::2], strict=True))
         except (ValueError, TypeError, AttributeError, IndexError) as error:
             raise Uncrossable("an unreadable value") from error
+
+    def _scientific(self, coded: list[Any], depth: int) -> Any:
+        number = len(self.seen)
+        try:
+            value = science.decode(coded, lambda item: self.decode(item, depth + 1))
+        except (ImportError, KeyError, SyntaxError, RecursionError, MemoryError, OverflowError) as error:
+            raise Uncrossable("an unreadable value") from error
+        if coded[0] == "N":
+            self.seen.insert(number, value)  # it was counted before what lies in it
+        return value
 
     def _immutable(self, tag: str, coded: list[Any], depth: int) -> Any:
         if tag == "r":
