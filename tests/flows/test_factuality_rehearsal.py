@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from math import sqrt
 from pathlib import Path
@@ -11,11 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows import rehearse
+from flows.__main__ import run_command
 from flows.config import RehearsalSettings
 from flows.errors import UserError
 from flows.escapes import read_escapes
 from flows.run_folder import RunFolder
 from records.tables import read_rows
+from served_model.rehearsal.launch import RehearsalServer
 
 RECIPES = ["factuality/*"]
 ANSWERS = "generators.factuality/closed_book"
@@ -107,3 +110,20 @@ def test_a_judge_of_planted_accuracy_is_measured_as_such(tmp_path: Path) -> None
     assert "Judges on known answers" in report and "What the model knows" in report
     assert "false_pass" in {row.kind for row in read_escapes(RunFolder(tmp_path)).rows}
     assert not any(fate.startswith("pass refusal") for fate in fates(tmp_path)["always_right"])
+
+
+@pytest.mark.heavy
+def test_the_example_runs_with_a_jury_and_forbids_a_judge_that_generates(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "factuality.toml"
+    with RehearsalServer(seed=5, fault_rate=0.3, wire_fault_rate=0.0, judge_accuracy=0.9) as url:
+        common = ["make", str(example), "--out", str(tmp_path / "run"), "--set", f"models.default.base_url={url}"]
+        common += ["--set", "recipes.0.seeds=24", "--quiet"]
+        assert run_command([*common, "--set", "judging.other_than_generator=true"]) == 2
+        jury = ['recipes.1.settings.judges=["judge", "jury", "jury-2"]', f"models.jury-2.base_url={url}"]
+        assert run_command([*common, *(part for one in jury for part in ("--set", one))]) == 0
+    stream = re.search(
+        r"verifiers/correctness.{0,400}Fleiss", (tmp_path / "run/report/index.html").read_text(), re.DOTALL
+    )
+    assert stream is not None
+    accepted = json.loads((tmp_path / "run" / "run.json").read_text())["accepted"]
+    assert all(count > 0 for count in accepted.values())
