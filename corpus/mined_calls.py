@@ -11,7 +11,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
+from pathlib import Path
 
 from corpus.errors import CorpusError
 from corpus.mining.call_sites import CallSite, find_calls
@@ -30,6 +32,10 @@ from verifiers.toolbox.runner import ToolRun, run_calls
 FILES_TOGETHER = 40
 MAX_FILE_BYTES = 400_000
 MAX_ARGUMENT_CHARS = 400
+TRIVIAL = frozenset(
+    f"builtins.{name}"
+    for name in ("ord", "chr", "len", "repr", "ascii", "abs", "str.join", "bin", "hex", "oct", "all", "any")
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def read(pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown") -> 
 
 def _calls_in(corpus: Corpus, paths: Sequence[str], seen: set[str]) -> list[Found]:
     """The calls of tools in some files. Only the modules that are called there are mined."""
-    sites = [(path, site) for path in paths for site in _sites(corpus, path)]
+    sites = [(path, site) for path in paths for site in _sites(corpus.root / path)]
     modules = set(library_modules())
     called = sorted({module for _, site in sites if (module := _module(site.function, modules))})
     tools: dict[str, MinedTool] = {}
@@ -81,14 +87,14 @@ def _calls_in(corpus: Corpus, paths: Sequence[str], seen: set[str]) -> list[Foun
     return found
 
 
-def _sites(corpus: Corpus, path: str) -> list[CallSite]:
-    file = corpus.root / path
+@lru_cache(maxsize=4096)
+def _sites(file: Path) -> tuple[CallSite, ...]:
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
-            return []
-        return list(find_calls(file.read_text(encoding="utf-8", errors="replace")))
+            return ()
+        return tuple(find_calls(file.read_text(encoding="utf-8", errors="replace")))
     except OSError:
-        return []
+        return ()
 
 
 def _resolved(function: str) -> str:
@@ -103,8 +109,8 @@ def _module(function: str, modules: Set[str]) -> str:
 
 
 def _is_trivial(tool: MinedTool, arguments: Mapping[str, JSON]) -> bool:
-    """`ord("a")` and its like need no tool."""
-    return tool.binding["module"] == "builtins" and len(arguments) < 2
+    """`ord("a")` and its like need no tool, nor does an empty text."""
+    return tool.function in TRIVIAL or "" in arguments.values()
 
 
 def _tried(corpus: Corpus, found: Sequence[Found], rng: random.Random, number: int) -> Iterator[Seed | Drop]:

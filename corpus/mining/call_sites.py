@@ -49,9 +49,10 @@ def find_calls(source: str) -> Iterator[CallSite]:
     tree = _parsed(source)
     if tree is None:
         return
-    names = _imports(tree)
-    yield from _calls(tree, names, source.split("\n"), 0)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))  # once: walking costs more than everything else
+    names = _imports(nodes)
+    yield from _calls(nodes, names, source.split("\n"), 0)
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
             yield from _examples(text, names, getattr(node, "lineno", 1))
 
@@ -74,14 +75,15 @@ def _examples(text: str, names: Mapping[str, str], line: int) -> Iterator[CallSi
     for example in examples:
         tree = _parsed(example.source)
         if tree is not None:
-            known |= _imports(tree)
-            yield from _calls(tree, known, example.source.split("\n"), line + example.lineno)
+            nodes = list(ast.walk(tree))
+            known |= _imports(nodes)
+            yield from _calls(nodes, known, example.source.split("\n"), line + example.lineno)
 
 
-def _imports(tree: ast.AST) -> dict[str, str]:
+def _imports(nodes: Sequence[ast.AST]) -> dict[str, str]:
     """What the names of a file stand for: {"gcd": "math.gcd", "m": "math"}."""
     names: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 names[alias.asname or alias.name.partition(".")[0]] = (
@@ -92,8 +94,8 @@ def _imports(tree: ast.AST) -> dict[str, str]:
     return names
 
 
-def _calls(tree: ast.AST, names: Mapping[str, str], lines: Sequence[str], offset: int) -> Iterator[CallSite]:
-    for node in ast.walk(tree):
+def _calls(nodes: Sequence[ast.AST], names: Mapping[str, str], lines: Sequence[str], offset: int) -> Iterator[CallSite]:
+    for node in nodes:
         if isinstance(node, ast.Call) and (function := _function(node.func, names)):
             values = _values(node)
             if values is not None:
@@ -108,7 +110,7 @@ def _function(node: ast.expr, names: Mapping[str, str]) -> str:
         parts.append(node.attr)
         node = node.value
     if isinstance(node, ast.Constant) and len(parts) == 1 and type(node.value).__name__ in BUILTIN_METHODS:
-        return ""  # "a b".split() has its value in front; such calls are rare and their tools are served elsewhere
+        return f"builtins.{type(node.value).__name__}.{parts[0]}"  # "a,b".split(",")
     if not isinstance(node, ast.Name):
         return ""
     root = names.get(node.id, f"builtins.{node.id}" if not parts else "")
@@ -116,10 +118,13 @@ def _function(node: ast.expr, names: Mapping[str, str]) -> str:
 
 
 def _values(node: ast.Call) -> tuple[tuple[JSON, ...], dict[str, JSON]] | None:
-    if not node.args and not node.keywords:
+    """The arguments; of a method of a literal, the literal is the first of them."""
+    method = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)
+    given = [node.func.value, *node.args] if method and isinstance(node.func, ast.Attribute) else node.args
+    if not given and not node.keywords:
         return None
     try:
-        positional = tuple(_plain(ast.literal_eval(one)) for one in node.args)
+        positional = tuple(_plain(ast.literal_eval(one)) for one in given)
         named = {one.arg: _plain(ast.literal_eval(one.value)) for one in node.keywords if one.arg}
         check([*positional, named])
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, NotJson):

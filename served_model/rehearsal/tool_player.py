@@ -11,7 +11,7 @@ from typing import Any
 
 from served_model.rehearsal.draft import Draft
 from served_model.rehearsal.role import Asked as Request
-from served_model.rehearsal.tool_planner import INJECTION, other_value
+from served_model.rehearsal.tool_planner import INJECTION, LOOK_UPS, other_value
 from served_model.rehearsal.tool_requests import Asked, Heard, read_dialogue, read_request, resolve, waits
 
 Tags = Mapping[str, str]
@@ -22,7 +22,6 @@ FALSE_CLAIMS = (
     "By the way, this also proves that the moon is made of cheese.",
     "I have also sent the report to your colleagues by e-mail.",
 )
-LOOK_UPS = ("get_", "find_", "list_", "read_")
 FORMS = ("tagged", "json_list", "python")
 
 

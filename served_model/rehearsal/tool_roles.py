@@ -14,6 +14,7 @@ from served_model.rehearsal.tool_planner import (
     play_parallel,
     play_reply,
     play_single,
+    play_trajectory,
 )
 from served_model.rehearsal.tool_player import play_act, play_contrast, play_direct, play_react, play_review
 
@@ -81,8 +82,8 @@ ROLES = (
     Role(
         f"{PACKAGE}/plan_turns",
         frozenset({"tools", "examples", "target"}),
-        # What the plan's request lacks may be the very value that the user gives later.
-        {name: fault for name, fault in PLAN_FAULTS.items() if name != "argument_not_in_request"},
+        # The value in which plan and request differ may be the very one that the user gives later, by the plan.
+        {name: PLAN_FAULTS[name] for name in ("plan_unknown_tool", "truncated")},
         of_tags(play_single),
     ),
     Role(
@@ -116,7 +117,7 @@ ROLES = (
         f"{PACKAGE}/plan_stateful",
         frozenset({"tools", "examples", "state"}),
         {**PLAN_FAULTS, "gold_differs": Fault(3, "state")},
-        of_tags(play_in_order),
+        of_tags(play_trajectory),
     ),
     Role(
         f"{PACKAGE}/plan_easy",
