@@ -43,6 +43,8 @@ SMALLER: Mapping[str, Mapping[str, Any]] = {
     "math/evolve": {"samples": 3},
 }
 """Settings with which a recipe asks for less than it would of a real model: a rehearsal is to end within minutes."""
+FEWER: Mapping[str, int] = {"tool_use/": 8}
+"""Of domains that execute much per seed, one seed in so many, unless `--recipes` asks for recipes by name."""
 _SANDBOX = SandboxSettings()
 
 
@@ -55,7 +57,9 @@ class Rehearsed:
     out: Path
 
 
-Seeds = Annotated[int, Field(ge=1, description="Seeds of each recipe.")]
+Seeds = Annotated[
+    int, Field(ge=1, description="Seeds of each recipe; an eighth for tool use unless recipes are named.")
+]
 Out = Annotated[str | None, Field(title="Folder", description="Run folder; empty: below runs/, by the settings.")]
 Settings = Annotated[RehearsalSettings, Field(description="What the double that plays the model gets wrong.")]
 Where = Annotated[SandboxSettings, Field(description="Where programs that a model wrote are run.")]
@@ -113,7 +117,8 @@ async def rehearse_run(
         judge_accuracy=settings.judge_accuracy,
     )
     async with server as base_url:
-        config = config_for(chosen, seeds, settings, base_url).model_copy(update={"sandbox": _with_libraries(sandbox)})
+        shares = [_seeds_of(name, seeds, named=bool(recipes)) for name in chosen]
+        config = config_for(chosen, shares, settings, base_url).model_copy(update={"sandbox": _with_libraries(sandbox)})
         published = await run(config, str(out))
     table = read_escapes(folder)
     write_text(out / "rehearsal" / "escapes.txt", render(table) + "\n")
@@ -148,15 +153,23 @@ def _reads_attempts(name: str) -> bool:
     return RECIPES[name].corpus.startswith(SAME_RUN)
 
 
-def config_for(recipes: Sequence[str], seeds: int, settings: RehearsalSettings, base_url: str) -> RunConfig:
-    """The rehearsal's run configuration: the recipes, each with its default corpus and `seeds` seeds."""
+def _seeds_of(recipe: str, seeds: int, named: bool) -> int:
+    share = 1 if named else next((share for domain, share in FEWER.items() if recipe.startswith(domain)), 1)
+    return max(1, -(-seeds // share))
+
+
+def config_for(recipes: Sequence[str], seeds: Sequence[int], settings: RehearsalSettings, base_url: str) -> RunConfig:
+    """The rehearsal's run configuration: the recipes, each with its default corpus and its number of seeds."""
     return RunConfig(
         name="rehearsal",
         seed=settings.seed,
         models={
             "default": ModelSettings(base_url=[base_url], name=MODEL, max_in_flight=64, timeout_s=60, deadline_s=60)
         },
-        recipes=[RecipeChoice(use=name, seeds=seeds, settings=dict(SMALLER.get(name, {}))) for name in recipes],
+        recipes=[
+            RecipeChoice(use=name, seeds=count, settings=dict(SMALLER.get(name, {})))
+            for name, count in zip(recipes, seeds, strict=True)
+        ],
         rehearsal=settings,
     )
 

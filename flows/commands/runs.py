@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 def rehearse(
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("runs/rehearsal"),
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each recipe.")] = 100,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Seeds of each recipe; an eighth for tool use unless recipes are named.")
+    ] = 100,
     fault_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of replies with a planted fault.")] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the run and of what is planted.")] = 0,
     recipes: Annotated[
