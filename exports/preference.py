@@ -27,6 +27,11 @@ FAILED_AT_WORK: Mapping[str, frozenset[str]] = {
 """Per check, the reasons that show a reply to be wrong. A reply that could not be read (no code, no answer, not
 compiled) or that ran into a wall clock is not a counter-example."""
 
+MIN_CHOSEN_RATE, MIN_GAP, MIN_REJECTED_RATE = 0.8, 0.4, 0.0
+"""AceCoder's bounds for pairs of programs (arXiv 2502.01718), all exclusive: the chosen one passes more than 0.8 of the
+tests, over 0.4 more than the rejected one, and that one passes something: 0 is packaging noise more often than a
+mistake."""
+
 _FIELDS: list[tuple[str, pa.DataType]] = [
     ("id", pa.string()),
     ("recipe", pa.string()),
@@ -105,9 +110,26 @@ def _pairs(contest: _Contest) -> Iterator[tuple[Row, Row]]:
     seen: set[tuple[int, int]] = set()
     for turn in range(PER_PROMPT if passed and failed else 0):
         pair = (turn % len(passed), turn % len(failed))
-        if pair not in seen:
-            seen.add(pair)
+        if pair not in seen and _apart(passed[pair[0]], failed[pair[1]]):
             yield passed[pair[0]], failed[pair[1]]
+        seen.add(pair)
+
+
+def _apart(chosen: Row, rejected: Row) -> bool:
+    """Whether two programs differ enough in what they pass; replies that were not marked by tests always do."""
+    good, bad = _pass_rate(chosen), _pass_rate(rejected)
+    if good is None or bad is None:
+        return True
+    return good > MIN_CHOSEN_RATE and round(good - bad, 9) > MIN_GAP and bad > MIN_REJECTED_RATE
+
+
+def _pass_rate(row: Row) -> float | None:
+    """The share of the tests that a program passed; None where no test marked it."""
+    for verdict in row["verdicts"]:
+        rate = json.loads(verdict["evidence"]).get("pass_rate") if verdict["check"] == "code_tests" else None
+        if rate is not None:
+            return float(rate)
+    return None
 
 
 def _pair(verifier: str, chosen: Row, rejected: Row) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from exports.base import MESSAGES, ORIGIN, Export, Group, Row, is_for, messages_of, origin, tools_of
+from exports.measures import with_measures
 
 _PROMPTS: pa.DataType = pa.list_(pa.struct([("name", pa.string()), ("sha256", pa.string())]))
 
@@ -15,7 +16,7 @@ _FIELDS: list[tuple[str, pa.DataType]] = [
     ("id", pa.string()),
     ("recipe", pa.string()),
     ("messages", MESSAGES),
-    ("metadata", pa.string()),  # JSON object: what the recipe says about the example
+    ("metadata", pa.string()),  # JSON object: what the recipe says about the example, and what was measured of it
     ("attempts", pa.int32()),  # 1 = accepted at once
     ("prompts", _PROMPTS),  # prompt files that the model was asked with
     *ORIGIN,
@@ -31,7 +32,7 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
                 "recipe": row["recipe"],
                 "messages": messages_of(row),
                 "tools": tools_of(row),
-                "metadata": row["metadata"],
+                "metadata": with_measures(row),
                 "attempts": row["attempt"] + 1,
                 "prompts": _prompts(row),
                 **origin(row),
