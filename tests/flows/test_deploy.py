@@ -13,11 +13,13 @@ from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, expect
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Scheduled
 
+from flows.config import ModelSettings, api_key, validate_config
 from flows.deploy import CRASHES, parse_interval
 from flows.deployments import DeployOptions, deployments
 from flows.errors import ConfigError, UserError
@@ -40,6 +42,8 @@ name = "rehearsal"
 use = "{use}"
 seeds = {seeds}
 """
+NOBODY = "http://127.0.0.1:9/v1"
+KEY = "sk-never-written-down"
 PATIENCE_S = 400.0
 
 
@@ -118,6 +122,21 @@ def test_a_deployed_schedule_creates_runs(prefect_place: PrefectPlace) -> None:
         client.delete_deployment(nightly.id)
 
 
+async def test_a_key_in_a_secret_block(prefect_place: PrefectPlace) -> None:
+    api = {PREFECT_API_URL: prefect_place.environment["PREFECT_API_URL"]}
+    settings = ModelSettings(base_url=[NOBODY], api_key_block="big-model-key")
+    with temporary_settings(api):
+        with pytest.raises(ConfigError, match="has no Secret block big-model-key"):
+            api_key(settings)
+        await Secret(value=KEY).save("big-model-key")
+        assert api_key(settings) == KEY, "read where an event loop runs, as a shard does"
+    with temporary_settings({PREFECT_API_URL: None}), pytest.raises(ConfigError, match="set PREFECT_API_URL"):
+        api_key(settings)
+    with pytest.raises(ConfigError, match="give one of them"):
+        both = {"base_url": NOBODY, "api_key_env": "A", "api_key_block": "b"}
+        validate_config({"name": "x", "models": {"default": both}, "recipes": [{"use": "math/solve"}]}, "test")
+
+
 def until(look: Callable[[], Any]) -> Any:
     """What `look` gives as soon as it gives something."""
     deadline = time.monotonic() + PATIENCE_S
@@ -169,6 +188,7 @@ def deployed(prefect_worker: PrefectPlace, tmp_path_factory: pytest.TempPathFact
     )
     with server as url:
         small = write_config(prefect_worker.work, "small", url)
+        small.write_text(small.read_text().replace("[[recipes]]", 'api_key_block = "small-key"\n[[recipes]]'))
         long = write_config(prefect_worker.work, "long", url, "code/solve_with_tests", 40)
         gated = write_config(prefect_worker.work, "gated", url)
         gated.write_text(gated.read_text().replace("seed = 3", "seed = 3\nreview = true"))
@@ -178,6 +198,7 @@ def deployed(prefect_worker: PrefectPlace, tmp_path_factory: pytest.TempPathFact
             temporary_settings({PREFECT_API_URL: prefect_worker.environment["PREFECT_API_URL"]}),
             get_client(sync_client=True) as client,
         ):
+            Secret(value=KEY).save("small-key")
             yield Deployed(prefect_worker, client, answer_key)
 
 
@@ -298,6 +319,8 @@ def test_a_run_is_started_from_the_form_and_its_artifacts_are_seen(deployed: Dep
         expect(page.get_by_text("Completed").first).to_be_visible(timeout=60_000)
         page.screenshot(path=screenshots / "prefect-run.png")
         look_at_artifacts(deployed, page, run, screenshots)
+    files = [path for path in deployed.folder("small").root.rglob("*") if path.is_file()]
+    assert files and not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
 def started(client: SyncPrefectClient, deployment: UUID) -> UUID | None:
