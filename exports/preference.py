@@ -23,6 +23,7 @@ FAILED_AT_WORK: Mapping[str, frozenset[str]] = {
     "code_tests": frozenset({"failed_assertion", "runtime_error", "signal", "timeout_cpu", "memory", "output"}),
     "math_answer": frozenset({"wrong_answer"}),
     "majority_vote": frozenset({"minority_answer"}),
+    "judged": frozenset({"not_sound_steps"}),  # a right answer by a wrong step, beside one by sound steps
 }
 """Per check, the reasons that show a reply to be wrong. A reply that could not be read (no code, no answer, not
 compiled) or that ran into a wall clock is not a counter-example."""
@@ -86,7 +87,9 @@ def _contests(group: Group, kept: Set[str]) -> dict[tuple[str, str], _Contest]:
 
 def _check_key(check: Mapping[str, str]) -> str:
     """One text per check, whichever sample it is asked about. Another set of tests is another check: a reply that
-    failed the old tests may well pass the new ones."""
+    failed the old tests may well pass the new ones. A judge's rubric is the same one, whatever it is filled with."""
+    if check["kind"] == "judged":
+        return canonical_json([check["kind"], json.loads(check["fields"])["prompt"]])
     fields = {name: value for name, value in json.loads(check["fields"]).items() if name != "index"}
     return canonical_json([check["kind"], fields])
 

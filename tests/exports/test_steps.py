@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from exports import sft, step_labels, step_preference
+from exports import preference, sft, step_labels, step_preference
 
 STEPS = "1. A cat has 4 legs.\n2. Three cats have 13 legs.\n\nSo \\boxed{13}"
 
@@ -73,3 +73,17 @@ def test_step_pairs_come_from_kept_records_once():
     (out,) = step_preference.rows_of(rows, {"a", "b"})
     assert (out["chosen"], out["rejected"], out["margin"], out["prefix"]) == ("good", "bad", 0.7, "")
     assert list(step_preference.rows_of(rows, set())) == []
+
+
+def test_a_right_answer_by_a_wrong_step_is_the_worse_of_a_pair():
+    def asked(made: dict[str, Any], steps: str, **changes: Any) -> dict[str, Any]:
+        fields = {"prompt": "generators.math/step_check", "fields": {"steps": steps}}
+        checks = [{"kind": "judged", "fields": json.dumps(fields)}]
+        messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": steps}]
+        return made | {"checks": checks, "messages": messages, "decided_by": "judged"} | changes
+
+    sound = asked(row("a", []), "sound", reason="all_criteria")
+    lucky = asked(row("b", [], "fail"), "lucky", reason="not_sound_steps")
+    other = asked(row("c", [], "fail"), "other", reason="not_clarity")
+    (pair,) = preference.rows_of([sound, lucky, other], {"a"})
+    assert (pair["chosen_id"], pair["rejected_id"], pair["verifier"]) == ("a", "b", "judged")
