@@ -24,7 +24,8 @@ ANSWER_LINE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 SENTENCE = re.compile(
-    r"\b(?:answer|result|solution)\b[^.\n:=]{0,80}?\b(?:is|are|equals|would be|will be|comes to)\b ?:?\s*(?=\S)",
+    r"\b(?:answer|result|solution|(?:correct|right) (?:option|choice))\b"
+    r"[^.\n:=]{0,80}?\b(?:is|are|equals|would be|will be|comes to)\b ?:?\s*(?=\S)",
     re.IGNORECASE,
 )
 A_LINE = re.compile(r"^A:[ \t]*(\S[^\n]*)$", re.MULTILINE)

@@ -41,6 +41,7 @@ ACCEPTS = [
     ("The answer is not 5", "not 5", "sentence"),
     ("The answer is less than 5.", "less than 5", "sentence"),
     ("The answer to the question is (B).", "(B)", "sentence"),
+    ("The correct option is (C).", "(C)", "sentence"),
     ("First I thought the answer is 4. But no: the answer is 6.", "6", "sentence"),
     ("She has 18 eggs left.", "18", "last_number"),
     ("That leaves 3/4 of them", "3/4", "last_number"),
