@@ -22,7 +22,7 @@ from verifiers.base import Resources as VerifyResources
 tracer = trace.get_tracer("provender")
 
 Listener = Callable[[str, Outcome | None, str], None]
-"""Told "seed" when a seed is finished and "record" with its outcome when a chain is finished."""
+"""Told "seed" when a seed is finished (with a reason where it gave nothing), "record" when a chain is finished."""
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Loop:
         except Halted as halt:
             result = ShardResult(cut=halt.reason)
             result.accounts.stage(self.recipe.name, "propose").entered += 1
-            self._drop(result, Drop(seed.id, self.recipe.name, "propose", "budget", {"limit": halt.reason}))
+            self._drop(result, Drop(seed.id, self.recipe.name, "propose", halt.kind, {"limit": halt.reason}))
             return result
 
     async def _work_seed(self, seed: Seed) -> ShardResult:
@@ -91,7 +91,7 @@ class Loop:
             count.accepted += 1
             for chain in await gather_or_cancel([self._work_chain(one, result) for one in candidates]):
                 result.chains.append(chain)
-        self.listen("seed", None, "")
+        self.listen("seed", None, "" if candidates else result.drops[-1].reason)
         return result
 
     async def _propose(self, seed: Seed, result: ShardResult) -> list[Candidate]:

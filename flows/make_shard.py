@@ -108,6 +108,8 @@ async def _work(job: ShardJob, plan: RecipePlan, bench: Workbench, journal: Jour
     def heard(kind: str, outcome: Outcome | None, reason: str) -> None:
         if outcome is not None:
             tally.count(job.shard, outcome)
+        else:
+            tally.seed(reason)
         listen(kind, outcome, reason)
 
     with bench.model(journal, plan.slug) as model:

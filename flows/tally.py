@@ -1,4 +1,4 @@
-"""Counts candidates and accepted records of one recipe while they come, and stops it where too many are needed."""
+"""Counts what comes of one recipe while it comes, and stops the recipe where its requests are money burnt."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from served_model.meter import Stop
 FEWEST_CANDIDATES = 50
 """Candidates before which the ratio of candidates to records says nothing."""
 
+FEWEST_SEEDS = 50
+"""Seeds before which the share of useless replies says nothing."""
+
+USELESS = frozenset({"unreadable_reply", "request_refused"})
+"""Reasons that lie with the model and its server, not with the seed."""
+
+MOST_USELESS = 0.9
+"""Share of seeds without one usable reply above which no further one is tried."""
+
 
 @dataclass
 class Tally:
@@ -17,6 +26,8 @@ class Tally:
 
     most_per_record: float | None = None
     stop: Stop = field(default_factory=Stop)
+    seeds: int = 0
+    useless: int = 0
     _shards: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def begin(self, shard: int) -> None:
@@ -27,6 +38,13 @@ class Tally:
         """One candidate has come to its end."""
         candidates, accepted = self._shards[shard]
         self.set(shard, candidates + 1, accepted + (outcome is Outcome.PASS))
+
+    def seed(self, reason: str) -> None:
+        """One seed has come to its end; with a reason where it gave no candidate. The circuit opens here."""
+        self.seeds += 1
+        self.useless += reason in USELESS
+        if self.seeds >= FEWEST_SEEDS and self.useless > MOST_USELESS * self.seeds:
+            self.stop.reason = f"circuit: {self.useless} of {self.seeds} seeds got no usable reply, the last: {reason}"
 
     def set(self, shard: int, candidates: int, accepted: int) -> None:
         """What a shard has in all, where it is known."""

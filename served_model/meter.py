@@ -25,12 +25,17 @@ MEMORY = 0.95  # weight of earlier replies in what is typical
 class Halted(ModelUnavailable):
     """A limit of the run is met: no further request is made. Nothing is wrong, and what is done is kept.
 
-    `reason` names the limit.
+    `reason` names the limit, for instance "budget: tokens"; its kind is the word before the colon.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+    @property
+    def kind(self) -> str:
+        """ "budget", or "circuit" where replies were of no use."""
+        return self.reason.partition(":")[0]
 
 
 @dataclass

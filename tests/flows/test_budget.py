@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,46 @@ async def test_a_budget_of_next_to_nothing_asks_nothing_and_leaves_a_valid_datas
     assert made.total == 0
     assert asked(tmp_path) == []
     assert pq.read_table(tmp_path / "dataset" / "sft").num_rows == 0
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server whose every reply is of no use: the prompt is always too long for it."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        self._send(200, {"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "t"}]})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).asked += 1
+        self._send(400, {"error": {"message": "maximum context length is 16 tokens"}})
+
+    def _send(self, status: int, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+async def test_the_circuit_opens_before_all_seeds_are_tried(sums: Path, tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings = config(f"http://127.0.0.1:{server.server_port}/v1", seeds=700, recipe={"corpus": str(sums)})
+    model = settings.models["default"].model_copy(update={"name": "m", "max_in_flight": 8})
+    made = await run(settings.model_copy(update={"models": {"default": model}}), str(tmp_path))
+    server.shutdown()
+    server.server_close()
+    assert made.ended[SLUG].startswith("circuit: ")
+    assert "request_refused" in made.ended[SLUG]
+    assert Refusing.asked < 4 * 300  # samples of the seeds that were under way
+    drops = pq.read_table(RunFolder(tmp_path).drops).to_pylist()
+    assert {drop["reason"] for drop in drops} == {"request_refused", "circuit"}
 
 
 async def test_time_ends_a_run(url: str, tmp_path: Path) -> None:
