@@ -16,12 +16,25 @@ from typing import Any
 from exports.base import Group, Row, messages_of
 from records.types import canonical_json
 
+WRONG_CALLS = frozenset(
+    (
+        "unknown_tool",
+        "unknown_argument",
+        "missing_argument",
+        "wrong_type",
+        "not_in_enum",
+        "invalid_value",
+        "missing_call",
+    )
+)
 TOOL_CHECKS: Mapping[str, frozenset[str]] = {
-    "tool_calls": frozenset(
-        {"unknown_tool", "unknown_argument", "missing_argument", "wrong_type", "not_in_enum", "invalid_value",
-         "call_not_needed", "missing_call", "extra_call", "wrong_tool", "wrong_value", "unexpected_argument"}
-    ),
-}  # fmt: skip
+    "tool_format": WRONG_CALLS | {"too_many_turns"},
+    "tool_calls": WRONG_CALLS | {"call_not_needed", "extra_call", "wrong_tool", "wrong_value", "unexpected_argument"},
+    "tool_execution": frozenset({"call_raised"}),
+    "tool_provenance": frozenset({"hallucinated_argument"}),
+    "tool_answer": frozenset({"ignores_result", "hides_error", "lacks_expected"}),
+    "tool_contrast": frozenset({"rival_preferred"}),
+}
 """Per check, the reasons that show a turn to be wrong; calls that could not be read are no counter-examples."""
 
 

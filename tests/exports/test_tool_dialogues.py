@@ -92,6 +92,16 @@ def test_a_wrong_turn_and_the_right_one_make_a_pair_with_one_prefix() -> None:
     assert pair["tools"] == tools("add")
 
 
+def test_every_gate_that_blames_a_turn_makes_pairs() -> None:
+    good = tool_row("a", dialogue('{"x": 2}'))
+    answer = [*dialogue('{"x": 2}')[:3], Message("assistant", "No idea.")]
+    ignored = tool_row("b", answer, verdict=Verdict("tool_answer", Outcome.FAIL, "ignores_result", {"message": 3}))
+    raised = Verdict("tool_execution", Outcome.FAIL, "call_raised", {"message": 1})
+    made = pairs(good, ignored, tool_row("c", dialogue('{"x": 3}'), verdict=raised))
+    assert [(pair["verifier"], len(pair["prompt"])) for pair in made] == [("tool_answer", 3), ("tool_execution", 1)]
+    assert made[0]["rejected"] == [{"role": "assistant", "content": "No idea."}]
+
+
 def test_no_pair_where_the_wrong_turn_is_another_one_or_a_tool_result_differs() -> None:
     good = tool_row("a", dialogue('{"x": 2}'))
     later = tool_row("b", dialogue('{"x": 3}'), verdict=wrong(3))  # differs in turn 1 already, which was not blamed
