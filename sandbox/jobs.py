@@ -63,10 +63,13 @@ def make_job(request: Request, site: bool = False) -> Job | Execution:
     reason = _refusal(request, language)
     if isinstance(request.tests, StdioCases) and not request.tests.cases:
         reason = "there are no cases"
+    plan = None if reason or language.embedded else _plan(request, language)
+    if plan is not None and (taken := {plan.filename, *plan.files} & request.files.keys()):
+        reason = f"a file of the request has the name of the program or its tests: {min(taken)!r}"
     if reason:
         return Execution(Status.REJECTED, None, None, "", "", 0.0, 0.0, None, "none", None, reason)
-    if not language.embedded:
-        return _planned_job(request, language)
+    if plan is not None:
+        return _planned_job(request, language, plan)
     return _embedded_job(request, language, profile_of(request) if site else PLAIN)
 
 
@@ -82,9 +85,8 @@ def _embedded_job(request: Request, language: Language, profile: str) -> Job:
     return Job(request, language, runs[0], later=tuple(runs[1:]), profile=profile)
 
 
-def _planned_job(request: Request, language: Language) -> Job:
+def _planned_job(request: Request, language: Language, plan: Plan) -> Job:
     """The steps of a language that is compiled, or run by a program image of its own."""
-    plan = _plan(request, language)
     files = {**request.files, **plan.files}
     contents = [encoded(plan.source), *(files[name] for name in sorted(files))]
 

@@ -370,6 +370,25 @@ async def test_tests_are_gone_before_a_compiled_program_runs(sandbox: Sandbox) -
     assert (execution.status, execution.stdout) == (Status.OK, "0 1\n"), execution
 
 
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        ("java", "Solution.java"),
+        ("java", "Main.java"),
+        ("go", "solution_test.go"),
+        ("go", "a_seal.go"),
+        ("c", "solution.c"),
+    ],
+)
+@pytest.mark.asyncio(loop_scope="session")
+async def test_no_file_of_a_request_takes_the_place_of_program_or_tests(
+    sandbox: Sandbox, language: str, name: str
+) -> None:
+    tests = TestSource("public class Main { public static void main(String[] a) {} }")
+    execution = await sandbox.run(Request(language, "class Solution {}", files={name: b"x"}, tests=tests))
+    assert execution.status is Status.REJECTED
+
+
 @pytest.mark.parametrize("name", [".pv/tests.js", ".pv"])
 @pytest.mark.asyncio(loop_scope="session")
 async def test_no_file_of_a_request_gets_between_the_harness(sandbox: Sandbox, name: str) -> None:
