@@ -13,6 +13,8 @@ from sandbox.types import Calls, Request, Status, Stdio, TestSource
 _MODULE = re.compile(r"^[ \t]*(?:import\s*[\w*{\"']|export\s)", re.MULTILINE)
 _CONSOLE_ASSERT = re.compile(r"\bconsole\s*\.\s*assert\s*\(")
 _ASSERTS = re.compile(r"\bassert\b")
+_ASSERTIONS = re.compile(r"(?<!function )\bassert(?:\s*\.\s*\w+)*\s*\(")  # of the assert module, and the console's
+_BRANCHES = re.compile(r"\b(?:if|else|switch|case|catch)\b|\?")
 _THROWS = re.compile(r"\bthrow\b|\bprocess\s*\.\s*exit\b")
 _WAITS = re.compile(r"\bawait\b|\bPromise\b|\.\s*then\b|\basync\b|\bset(?:Timeout|Interval|Immediate)\b")
 NODE = ("node", "--stack-size=900")
@@ -41,13 +43,18 @@ def numbered(tests: str) -> tuple[str, dict[str, str]]:
 
 
 def sealed(tests: str, names: dict[str, str], seal: str) -> Sealed:
-    """What must be seen of the tests. Each assertion, where they wait: what is waited for may never come."""
+    """What must be seen of the tests: each assertion, unless there are branches that need not be taken.
+
+    Where they wait, what is waited for may never come; then, branches or not, as many as are written must be reached.
+    """
     code = blanked(tests)
     waits = bool(_WAITS.search(code))
     asserts = bool(names or _ASSERTS.search(code))
     labels = {**names, str(len(names)): "the tests' other assertions"}
     must = asserts or not _THROWS.search(code)
-    return Sealed(seal, labels, frozenset(names if waits else ()), must_assert=must)
+    straight = not _BRANCHES.search(code)
+    least = len(_ASSERTIONS.findall(code)) if waits and straight else 0
+    return Sealed(seal, labels, frozenset(names if waits or straight else ()), must_assert=must, least=least)
 
 
 def test_stdin(seal: str, filename: str, names: dict[str, str], **told: str) -> bytes:

@@ -20,13 +20,15 @@ WHOLE = "tests"  # the name of a case that is about the run as a whole
 class Sealed:
     """Reads the sealed lines `SEAL pass NAME`, `SEAL fail NAME DETAIL` and, last, `SEAL end COUNT`.
 
-    `names` are the parts of the tests with what they are called in the report; those in `required` must be reached.
+    `names` are the parts of the tests with what they are called in the report; those in `required` must be reached, and
+    no fewer than `least` assertions.
     """
 
     seal: str
     names: Mapping[str, str] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
     must_assert: bool = True  # at least one assertion or test must have been counted
+    least: int = 0
 
     def __call__(self, report: bytes, stdout: bytes, ended: bool) -> TestReport:
         """The report; `stdout` is the program's and proves nothing."""
@@ -54,9 +56,11 @@ class Sealed:
         cases += [Case(self._label(name), False, "never reached") for name in unreached]
         if not cases and not unreached and count is not None and not self.must_assert:
             cases.append(Case(WHOLE, True, "the end of the tests was reached"))
-        if count == 0 and self.must_assert:
-            cases.append(Case(WHOLE, False, "the tests asserted nothing"))
-        proved = ended and count is not None and (count > 0 or not self.must_assert)
+        least = max(self.least, 1 if self.must_assert else 0)
+        if count is not None and count < least:
+            said = f"only {count} of {least} assertions were reached" if count else "the tests asserted nothing"
+            cases.append(Case(WHOLE, False, said))
+        proved = ended and count is not None and count >= least
         return TestReport(tuple(cases[:_MAX_CASES]), "in_process", complete=proved and not unreached)
 
     def _label(self, name: str) -> str:

@@ -30,6 +30,21 @@ SLOW = ("typescript", "cpp", "java", "go", "rust")  # a compiler that takes its 
 # language, program, tests
 ACCEPTS = [
     (
+        "javascript",
+        "const f = (x) => x * 2",
+        "for (const [a, b] of [[1, 2], [2, 4]]) {\n  if (a > 0) { console.assert(f(a) === b) } else { console.assert(false) }\n}",
+    ),
+    (
+        "javascript",
+        "const f = () => { throw new Error('x') }",
+        "const assert = require('assert')\nassert.throws(() => f(), /x/)\nassert.throws(f)",
+    ),
+    (
+        "php",
+        "<?php function f($x) { if ($x < 0) { throw new ValueError('x'); } return $x; }",
+        "try { f(-1); assert(false); } catch (ValueError $e) { assert(true); }\nassert(f(2) === 2);",
+    ),
+    (
         "typescript",
         "declare const require: any;\nconst name = 'x'; function find(a: number[]): number { return a[0] }\nclass URL {}",
         "console.assert(find([3]) === 3 && name === 'x')",
@@ -89,6 +104,36 @@ ACCEPTS = [
 ]
 # early exits; patched assertions, consoles, built-ins, macros; swallowed tests; forged reports; promises never kept
 REJECTS = [
+    (
+        "javascript",
+        "Function.prototype.call = function (t, c) { return c ? Reflect.apply(this, t, [c]) : undefined }; const f = () => 2",
+        "console.assert(true)\nconsole.assert(f() === 1)",
+    ),
+    (
+        "javascript",
+        "process.reallyExit = () => {}; const f = () => 2",
+        "console.assert(true)\nconsole.assert(f() === 1)",
+    ),
+    (
+        "javascript",
+        "const f = async () => { process.removeAllListeners('unhandledRejection'); process.on('unhandledRejection', () => {}); throw 1 }",
+        "const assert = require('assert');\n(async () => { assert.ok(true); assert.strictEqual(await f(), 1) })()",
+    ),
+    (
+        "javascript",
+        "const f = () => new Promise(() => process.exit(0))",
+        "const assert = require('assert');\n(async () => { assert.ok(true); assert.strictEqual(await f(), 1) })()",
+    ),
+    (
+        "php",
+        "<?php function f() { foreach ($GLOBALS as $k => $v) { if ($v instanceof Closure) { $GLOBALS[$k] = fn() => true; } } return 1; }",
+        "assert(f() === 1);\nassert(f() === 2);",
+    ),
+    (
+        "php",
+        "<?php function f() { foreach (get_defined_functions()['user'] as $n) { if (strpos($n, 'pv_') === 0) { $n(0, true); $n(1, true); } } return 1; }",
+        "assert(f() === 1);\nassert(f() === 2);",
+    ),
     ("javascript", "process.exit(0)", "console.assert(1===1)"),
     ("javascript", "const f=()=>{process.exit(0)}", "console.assert(f()===1)"),
     ("javascript", "console.assert=()=>{}; const f=()=>2", "console.assert(f()===1)"),

@@ -29,7 +29,7 @@ openSync('/dev/null', 'r');
   let reached = 0;
   let finished = false;
   const error = console.error.bind(console);
-  const exit = process.exit.bind(process);
+  const leave = process.reallyExit.bind(process);
   const freeze = Object.freeze;
   const reapply = Reflect.apply;
 
@@ -40,11 +40,13 @@ openSync('/dev/null', 'r');
     else failed[at] = 1;
   }
 
-  // A failed console.assert fails the tests; `this` is the number of its place in the source.
-  function assert(condition, ...message) {
-    settle(this, !!condition);
+  // A failed console.assert fails the tests. They say `console.assert.call(site, ...)`, and that `call` is ours, too.
+  function judge(site, condition, message) {
+    settle(site, !!condition);
     if (!condition) error('Assertion failed', ...message);
   }
+  const assert = (condition, ...message) => judge(count, condition, message);
+  Object.defineProperty(assert, 'call', { value: (site, condition, ...message) => judge(site, condition, message) });
   const own = {};
   for (const key of Object.keys(console)) own[key] = console[key];
   own.assert = assert;
@@ -97,12 +99,12 @@ openSync('/dev/null', 'r');
         writeSync(3, seal + ' pass ' + site + '\n');
       }
     }
-    if (failures) process.reallyExit(1);
+    if (failures) return leave(1);
     writeSync(3, seal + ' end ' + reached + '\n');
   });
   on('unhandledRejection', (reason) => {
     error(reason);
-    process.reallyExit(1);
+    leave(1);
   });
 
   function runTests() {

@@ -1,7 +1,7 @@
 <?php
 // Runs a program, then its tests. The seal and the tests live in the locals of a function that only PHP itself calls.
 (static function (): void {
-    [$seal, $sites, $tests] = explode("\n", stream_get_contents(STDIN), 3);
+    [$seal, $hook, $tests] = explode("\n", stream_get_contents(STDIN), 3);
     fclose(STDIN);
     $channel = fopen('php://fd/3', 'w');
     $state = new class {
@@ -18,16 +18,24 @@
         $state->failed[$site] = true;
         throw $message instanceof \Throwable ? $message : new \AssertionError((string) ($message ?? 'assert failed'));
     };
-    register_shutdown_function(static function () use ($seal, $tests, $channel, $state, $check): void {
+    register_shutdown_function(static function () use ($seal, $hook, $tests, $channel, $state, $check): void {
         if (error_get_last() !== null && in_array(error_get_last()['type'], [E_ERROR, E_PARSE, E_COMPILE_ERROR], true)) {
             return; // the program itself could not be loaded
         }
-        (static function ($__tests, $__check): void {
+        // A function, because no program can put another in its place; its first call tells it what to do.
+        eval("function $hook(\$a, \$b = null, \$c = null) {
+            static \$check = null;
+            if (\$check === null) { \$check = \$a; return true; }
+            return \$check(\$a, \$b, \$c);
+        }");
+        $hook($check);
+        (static function ($__tests): void {
             foreach (array_keys($GLOBALS) as $__name) {
                 $$__name = &$GLOBALS[$__name];
             }
+            unset($__name);
             eval('?>' . $__tests);
-        })($tests, $check);
+        })($tests);
         $reached = 0;
         foreach ($state->held as $site => $_) {
             $reached += 1;
