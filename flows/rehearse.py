@@ -38,12 +38,15 @@ from served_model.rehearsal.launch import RehearsalServer
 
 MODEL = "rehearsal"
 SMALLER: Mapping[str, Mapping[str, Any]] = {
+    "code/solve_with_tests": {"cpu_s": 2.0},  # planted endless loops use all of it
+    "code/evolve": {"cpu_s": 2.0},
+    "code/backtranslate": {"cpu_s": 2.0},
     "math/code_interleaved": {"samples": 1},
     "math/label_steps": {"rollouts": 2},
     "math/evolve": {"samples": 3},
 }
 """Settings with which a recipe asks for less than it would of a real model: a rehearsal is to end within minutes."""
-FEWER: Mapping[str, int] = {"tool_use/": 8}
+FEWER: Mapping[str, int] = {"tool_use/": 8, "code/evolve": 4, "code/translate": 3, "code/backtranslate": 3}
 """Of domains that execute much per seed, one seed in so many, unless `--recipes` asks for recipes by name."""
 _SANDBOX = SandboxSettings()
 
