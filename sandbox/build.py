@@ -23,7 +23,7 @@ from sandbox.types import SandboxError, SandboxUnavailable
 
 BASE, SUITE = "debian:bookworm-slim", "bookworm"
 _FOLDER = Path(__file__).parent / "image"
-_BUILD_S = 3600
+_BUILD_S, _CLEANING_S = 3600, 60
 _ERROR = re.compile(r"^E:|\berror\b", re.IGNORECASE)
 Say = Callable[[str], None]
 
@@ -102,10 +102,19 @@ def build_from_packages(plan: Plan, say: Say) -> None:
                 lines = [line for line in complaints.read_text(errors="replace").splitlines() if _ERROR.search(line)]
                 raise SandboxError(f"mmdebstrap failed: {' '.join(lines[:4])[:600]}")
         finally:
-            maker.kill()
-            maker.wait()
+            _end(maker)
         with explained():  # named only now: a broken image must not take a good one's name
             client.tag(identity, *_name_and_tag(plan.tag))
+
+
+def _end(maker: subprocess.Popen[bytes]) -> None:
+    """Let it take down what it has mounted; a killed one would leave that."""
+    maker.terminate()
+    try:
+        maker.wait(_CLEANING_S)
+    except subprocess.TimeoutExpired:
+        maker.kill()
+        maker.wait()
 
 
 def _mmdebstrap(plan: Plan, finish: Path) -> list[str]:
