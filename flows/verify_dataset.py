@@ -7,7 +7,7 @@ import json
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from flows.config import SandboxSettings
 from flows.cores import cores
 from flows.errors import ConfigError
 from flows.judge_model import HINT, JudgeChoice, journal_beside, judge_model
+from flows.replay import replay_of
 from flows.run_folder import RunFolder
 from flows.sandboxes import sandbox_for
 from records.schema import row_record
@@ -88,7 +89,9 @@ async def verify_rows(
         raise ConfigError(f"verify {kind}: needs a judge: {HINT}")
     _require_readable(source)
     counts: Counter[str] = Counter()
-    async with _resources(sandbox, judge, journal_beside(out)) as resources:
+    replay = replay_of(source) if kind == RECORDS_KIND and not judge.given else None
+    async with _resources(sandbox, judge, journal_beside(out)) as opened:
+        resources = replace(opened, model=replay) if replay else opened
         with atomic_file(out) as partial, partial.open("wb") as lines:
             proofs = (
                 _prove_records(source, resources) if kind == RECORDS_KIND else _prove_lines(kind, source, resources)
@@ -163,7 +166,10 @@ async def _guarded(prove: Callable[[Any, Resources], Awaitable[Verdict]], row: A
 
 
 def _prove_records(source: Path, resources: Resources) -> Iterator[Proof]:
-    """Accepted records of a run folder or of one shard file, proved from what the shard stores and nothing else."""
+    """Accepted records of a run folder or of one shard file, proved from what the shard stores.
+
+    Where a check needs a judge, the run's own journal answers for it, or the judge that is given.
+    """
     files = [source] if source.is_file() else RunFolder(source).shards()
     if not files:
         raise ConfigError(f"--in {source}: no shards there; give a run folder or a shard file")

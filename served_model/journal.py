@@ -198,6 +198,23 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
             yield line
 
 
+def index_journal(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and length of each key's reply; for readers that must not take the lock. Raises OSError."""
+    index: dict[str, tuple[int, int]] = {}
+    for offset, raw in _raw_lines(path):
+        line = _parse(raw)
+        if line is not None and "event" not in line:
+            index.setdefault(line["key"], (offset, len(raw)))
+    return index
+
+
+def read_reply(path: Path, offset: int, length: int) -> Reply:
+    """The reply at a place that `index_journal` gave. Raises OSError."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return _reply_of(load_json(file.read(length)))
+
+
 def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     offset = 0
     with path.open("rb") as file:

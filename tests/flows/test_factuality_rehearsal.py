@@ -93,6 +93,11 @@ def test_a_shard_that_was_lost_is_made_again_from_the_journal_alone(tmp_path: Pa
     rehearse.start(40, settings, tmp_path, RECIPES)
     assert {file.name: file.read_bytes() for file in (tmp_path / "shards").iterdir()} == before
     assert {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()} == paid
+    # The server is gone: what was judged is proved again from the journal, and nothing else is asked.
+    out = tmp_path / "again.jsonl"
+    assert run_command(["verify", "records", "--in", str(tmp_path), "--out", str(out), "--quiet"]) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) > 20 and all(line["outcome"] == "pass" and line["evidence"]["same_verdicts"] for line in lines)
 
 
 @pytest.mark.heavy
