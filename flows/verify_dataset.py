@@ -179,12 +179,22 @@ def _prove_records(source: Path, resources: Resources) -> Iterator[Proof]:
 
 
 async def _reprove(row: Mapping[str, Any], resources: Resources) -> Verdict:
+    """Without a judge, the checks that ask one are left as they are stored, and the evidence names them."""
     record = row_record(row, verifiers.decode_check)
-    verdicts = await verifiers.verify_all(record.candidate, resources)
-    differing = [old.check for old, new in zip(record.verdicts, verdicts, strict=False) if old != new]
-    last = verdicts[-1]
-    same = len(verdicts) == len(record.verdicts) and not differing
-    return Verdict(last.check, last.outcome, last.reason, {"same_verdicts": same, "differing": differing})
+    left = {
+        check.kind
+        for check in record.candidate.checks
+        if not resources.model and verifiers.VERIFIERS[check.kind].asks_model
+    }
+    checks = tuple(check for check in record.candidate.checks if check.kind not in left)
+    if not checks:
+        return Verdict(record.deciding.check, Outcome.UNJUDGED, "no_judge", {"not_repeated": sorted(left)})
+    stored = [verdict for verdict in record.verdicts if verdict.check not in left]
+    verdicts = await verifiers.verify_all(replace(record.candidate, checks=checks), resources)
+    differing = [old.check for old, new in zip(stored, verdicts, strict=False) if old != new]
+    same = len(verdicts) == len(stored) and not differing
+    evidence = {"same_verdicts": same, "differing": differing, "not_repeated": sorted(left)}
+    return Verdict(verdicts[-1].check, verdicts[-1].outcome, verdicts[-1].reason, evidence)
 
 
 async def _in_order(proofs: Iterator[Proof]) -> AsyncIterator[tuple[Any, Verdict]]:

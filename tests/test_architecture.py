@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from verifiers import VERIFIERS
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "flows", "generators", "corpus", "curation", "exports", "audit", "verifiers", "served_model", "sandbox", "records",
@@ -97,3 +99,10 @@ def test_only_marked_boundaries_catch_everything() -> None:
         if any("BLE001" in line for line in path.open(encoding="utf-8"))
     }
     assert {path for path in marked if not path.startswith(IN_THE_JAIL)} == OUR_BOUNDARIES
+
+
+def test_verifiers_that_ask_a_model_are_marked() -> None:
+    """`provender verify records` leaves these out where there is no judge; a missing mark would leave rows unjudged."""
+    asking = {path.stem for path in (ROOT / "verifiers").glob("*.py") if "resources.model" in path.read_text()}
+    marked = {entry.check.__module__.rpartition(".")[2] for entry in VERIFIERS.values() if entry.asks_model}
+    assert asking == marked

@@ -27,3 +27,4 @@ class Verifier:
 
     check: type[Check]
     verify: Callable[[Any, Candidate, Resources], Awaitable[Verdict]]
+    asks_model: bool = False  # it needs a served model; all others say the same whenever they are asked
