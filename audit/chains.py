@@ -48,9 +48,15 @@ def load_chains(files: Sequence[Path], chain_ids: Collection[str]) -> dict[str, 
     return chains
 
 
-def reply_of(messages: Sequence[Mapping[str, str]]) -> str:
-    """The last assistant turn, "" where there is none."""
-    return next((one["content"] for one in reversed(messages) if one["role"] == "assistant"), "")
+def said(message: Row) -> str:
+    """The text of a message, and the calls that it makes."""
+    calls = [f"{call['name']}({call['arguments']})" for call in message.get("tool_calls") or ()]
+    return "\n".join([message["content"], *calls] if message["content"] else calls)
+
+
+def reply_of(messages: Sequence[Row]) -> str:
+    """The last assistant turn with its calls, "" where there is none."""
+    return next((said(one) for one in reversed(messages) if one["role"] == "assistant"), "")
 
 
 def json_items(text: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from audit.chains import Row, json_items, load_chains, matching, scan, shard_files
+from audit.chains import Row, json_items, load_chains, matching, said, scan, shard_files
 from audit.inert import inert, inert_line
 
 INDENT = "    "
@@ -100,7 +100,7 @@ def _attempt(row: Row) -> Iterator[str]:
     yield ""
     yield f"== attempt {row['attempt'] + 1}{final}  id {row['id']}  {verdict}"
     for message in row["messages"]:
-        yield from _block(message["role"], _said(message))
+        yield from _block(message["role"], said(message))
     shown = {message["content"] for message in row["messages"]}
     for name, text in json_items(row["parts"]):
         if text not in shown:
@@ -116,12 +116,6 @@ def _attempt(row: Row) -> Iterator[str]:
     for call in row["calls"]:
         yield f"-- call {inert_line(call['part'])}"
         yield from (f"{INDENT}{name}: {inert_line(str(call[name]))}" for name in CALL_FACTS)
-
-
-def _said(message: Row) -> str:
-    """The text of a message, and the calls that it makes."""
-    calls = [f"{call['name']}({call['arguments']})" for call in message.get("tool_calls") or ()]
-    return "\n".join([message["content"], *calls] if message["content"] else calls)
 
 
 def _drop(row: Row) -> Iterator[str]:

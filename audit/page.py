@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from audit.chains import json_items
+from audit.chains import json_items, said
 from audit.inert import inert
 from audit.statistics import OUTCOMES, facets_of
 from audit.tables import is_number
@@ -31,6 +31,7 @@ def render_page(template: str, context: dict[str, Any]) -> str:
     )
     environment.filters |= {
         "items_of": json_items,
+        "said": said,
         "is_number": lambda value: is_number(str(value)),
         "rest": lambda row: row[1:],
         "thousands": lambda value: f"{value:,}",

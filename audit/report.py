@@ -151,7 +151,8 @@ def _length_bars(statistics: Statistics, recipe: str) -> Iterator[tuple[str, lis
         for outcome in OUTCOMES
     }
     highest = max(sum(counts[index, outcome] for outcome in OUTCOMES) for index in range(len(LENGTHS) + 1))
-    for index in range(len(LENGTHS) + 1):
+    last = max(index for of, index, _ in statistics.lengths if of == recipe)  # the empty classes above say nothing
+    for index in range(last + 1):
         bars = [(outcome, counts[index, outcome]) for outcome in OUTCOMES if counts[index, outcome]]
         yield length_label(index), [(outcome, count, round(100 * count / highest, 2)) for outcome, count in bars]
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audit.chains import Row, load_chains, scan
+from audit.chains import Row, load_chains, said, scan
 from audit.inert import inert, inert_line
 from records.types import stable_hash
 
@@ -67,4 +67,4 @@ def _chain(chain: Sequence[Row]) -> Iterator[str]:
     yield f"Record {span(last['id'])}: decided by {span(last['decided_by'])}, {span(last['reason'])}"
     for message in last["messages"]:
         yield f"**{message['role'] if message['role'].isalpha() else 'other'}**"
-        yield fenced(message["content"])
+        yield fenced(said(message))
