@@ -103,7 +103,10 @@ def test_nothing_that_a_model_wrote_becomes_markup(tmp_path: Path) -> None:
         }
         return page(tmp_path / name, rows_with(text), **said)
 
-    hostile, plain = written("hostile", HOSTILE), written("plain", "plain words, damaged as well: \x1b")
+    hostile, plain = (
+        written("hostile", HOSTILE),
+        written("plain", "plain words, as long and as damaged: \x1b".ljust(len(HOSTILE), ".")),
+    )
     assert hostile.tags == plain.tags
     assert hostile.attributes == plain.attributes
     assert hostile.scripts == plain.scripts
