@@ -15,6 +15,14 @@ _MAIN = re.compile(r"\bstatic\s+(?:final\s+)?void\s+main\s*\(|\bvoid\s+main\s*\(
 _PACKAGE = re.compile(r"^\s*package\s+([\w.]+)\s*;", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*import\s+(?:static\s+)?[\w.*]+\s*;", re.MULTILINE)
 _ARCHIVE = "/usr/local/lib/provender/java/javac.jsa"  # the compiler's classes, ready loaded; made by scripts/toolchains
+# What tests decide with comes from the library, by name: a class of the program that is called so would go before it.
+_LIBRARY = (
+    *(f"java.util.{name}" for name in ("Arrays", "Collections", "List", "Map", "Objects", "Set")),
+    *(f"java.lang.{name}" for name in (
+        "AssertionError", "Boolean", "Character", "Double", "Error", "Exception", "Float", "Integer", "Long", "Math",
+        "Object", "RuntimeException", "String", "StringBuilder", "System",
+    )),
+)  # fmt: skip
 _JAVAC = (
     "javac", f"-J-XX:SharedArchiveFile={_ARCHIVE}", "-J-Xshare:auto", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC",
     "-J-Xss8m", "-proc:none", "-nowarn", "-Xlint:none", "-encoding", "UTF-8", "-d", ".",
@@ -74,7 +82,12 @@ def _main_class(source: str) -> str:
 
 def _with_imports(tests: str, program: str) -> str:
     """Tests are written as if they stood behind the program: they see its imports. Their lines stay where they are."""
-    imports = " ".join(match.group().strip() for match in _IMPORT.finditer(blanked(program)))
+    code = blanked(tests)
+    own, used = set(_TYPE.findall(code)), set(re.findall(r"\b[A-Z]\w+", code))
+    library = [
+        f"import {name};" for name in _LIBRARY if (short := name.rpartition(".")[2]) in used and short not in own
+    ]
+    imports = " ".join([*(match.group().strip() for match in _IMPORT.finditer(blanked(program))), *library])
     package = _PACKAGE.search(blanked(tests))
     at = package.end() if package else 0
     return f"{tests[:at]} {imports} {tests[at:]}"

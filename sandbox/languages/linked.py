@@ -13,6 +13,7 @@ _KEYWORDS = (
     "if", "else", "for", "while", "do", "switch", "case", "return", "true", "false", "main", "assert", "abort", "exit",
     "int", "bool", "float", "double", "char", "long", "auto", "const", "void",
 )  # fmt: skip
+_DEFINES = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
 _INCLUDES = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]openssl/", re.MULTILINE)
 _CRYPTO = ("-lcrypto", "-lssl")
 MISSING = (r"fatal error: (?:boost|openssl)/[\w./]+: No such file or directory", r"cannot find -l(?:crypto|ssl)\b.*")
@@ -43,7 +44,9 @@ def tests(request: Request, seal: str, compiler: tuple[str, ...], filename: str)
     its own that would change what the tests say are taken back.
     """
     assert isinstance(request.tests, TestSource)
-    undefined = "\n".join(f"#undef {word}" for word in _KEYWORDS)
+    # all but what is written in capitals, as macros that are meant to be used by others are
+    own = {name for name in _DEFINES.findall(blanked(request.source)) if name.upper() != name}
+    undefined = "\n".join(f"#undef {word}" for word in sorted({*_KEYWORDS, *own}))
     suffix = filename.rpartition(".")[2]
     unit, seal_file = f"{PRIVATE}/tests.{suffix}", f"{PRIVATE}/seal.c"
     text = _TESTS.format(filename=filename, undefined=undefined, tests=request.tests.source)

@@ -30,6 +30,16 @@ SLOW = ("typescript", "cpp", "java", "go", "rust")  # a compiler that takes its 
 # language, program, tests
 ACCEPTS = [
     (
+        "c",
+        "#define LIMIT 3\n#define twice(x) (2 * (x))\nint f(void) { return twice(2); }",
+        "int main(void) { assert(f() == LIMIT + 1); return 0; }",
+    ),
+    (
+        "java",
+        "import java.util.*;\nclass Stack { int top = 7; }\nclass Solution { List<Integer> f() { return List.of(1); } }",
+        "public class Main { public static void main(String[] a) { assert new Stack().top == 7; if (!new Solution().f().equals(Arrays.asList(1))) throw new AssertionError(); } }",
+    ),
+    (
         "javascript",
         "const f = (x) => x * 2",
         "for (const [a, b] of [[1, 2], [2, 4]]) {\n  if (a > 0) { console.assert(f(a) === b) } else { console.assert(false) }\n}",
@@ -104,6 +114,16 @@ ACCEPTS = [
 ]
 # early exits; patched assertions, consoles, built-ins, macros; swallowed tests; forged reports; promises never kept
 REJECTS = [
+    (
+        "c",
+        "#define abs(x) 0\nint f(void) { return 2; }",
+        "#include <stdlib.h>\nint main(void) { assert(abs(f() - 1) < 1); return 0; }",
+    ),
+    (
+        "java",
+        "import java.util.*;\nclass Solution { int f() { return 2; } }\nclass Arrays { @SafeVarargs static <T> List<T> asList(T... x) { return new ArrayList<>(); } }",
+        "public class Main { public static void main(String[] a) { List<Boolean> correct = Arrays.asList(new Solution().f() == 1); if (correct.contains(false)) throw new AssertionError(); } }",
+    ),
     (
         "javascript",
         "Function.prototype.call = function (t, c) { return c ? Reflect.apply(this, t, [c]) : undefined }; const f = () => 2",
