@@ -27,6 +27,7 @@ COMMANDS = {"python": "python3", "javascript": "node", "java": "javac", "go": "g
 EXCEPTIONS: dict[str, str] = {
     "JavaScript/162": "needs js-md5, which Debian does not package: unjudged",
     "Rust/32": "its test is written for rand 0.7, Debian has 0.8: does not compile",
+    "Rust/50": "its test is written for rand 0.7, Debian has 0.8: does not compile",
     "Go/20": "uses math and sort, but neither its program nor its set-up imports them: does not compile",
 }
 SETTLED = {"canonical_solution": "pass", "buggy_solution": "fail"}
