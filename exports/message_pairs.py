@@ -31,6 +31,7 @@ TOOL_CHECKS: Mapping[str, frozenset[str]] = {
     "tool_format": WRONG_CALLS | {"too_many_turns"},
     "tool_calls": WRONG_CALLS | {"call_not_needed", "extra_call", "wrong_tool", "wrong_value", "unexpected_argument"},
     "tool_execution": frozenset({"call_raised"}),
+    "tool_state": frozenset({"repeated_call"}),
     "tool_provenance": frozenset({"hallucinated_argument"}),
     "tool_answer": frozenset({"ignores_result", "hides_error", "lacks_expected"}),
     "tool_contrast": frozenset({"rival_preferred"}),

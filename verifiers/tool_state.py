@@ -6,8 +6,9 @@ order, a look-up more or a detour is as good, as long as the content of every ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 from records.types import JSON, Candidate, Check, Outcome, Verdict, canonical_json
@@ -15,7 +16,7 @@ from sandbox.types import SandboxError
 from verifiers.answer_text import shown
 from verifiers.base import Resources
 from verifiers.strict_json import NotJson, read
-from verifiers.tool_dialogue import BrokenDialogue, made_calls
+from verifiers.tool_dialogue import BrokenDialogue, MadeCall, is_error, made_calls
 from verifiers.toolbox.box import Toolbox
 from verifiers.toolbox.runner import NotExecutable, ToolRun, run_calls
 
@@ -34,13 +35,18 @@ class ToolState(Check):
 
 
 async def verify(check: ToolState, candidate: Candidate, resources: Resources) -> Verdict:
-    """PASS same_state. FAIL wrong_state, gold_raised, gold_changes_nothing, not_executable. UNJUDGED sandbox_error,
-    broken_dialogue, no_state.
+    """PASS same_state. FAIL wrong_state, repeated_call, gold_raised, gold_changes_nothing, not_executable.
+
+    UNJUDGED sandbox_error, broken_dialogue, no_state.
     """
     toolbox = Toolbox.read(check.toolbox)
     try:
         gold_calls = [(call["name"], call["arguments"]) for call in read(check.gold)]
-        calls = [(one.name, one.arguments) for one in made_calls(candidate.messages)]
+        dialogue = made_calls(candidate.messages)
+        again = _repeated(dialogue)
+        if again is not None:
+            return Verdict(check.kind, Outcome.FAIL, "repeated_call", {"message": again.message, "tool": again.name})
+        calls = [(one.name, one.arguments) for one in dialogue]
         first = await run_calls(resources.sandbox, toolbox, [])
         gold = await run_calls(resources.sandbox, toolbox, gold_calls)
         made = await run_calls(resources.sandbox, toolbox, calls)
@@ -51,6 +57,18 @@ async def verify(check: ToolState, candidate: Candidate, resources: Resources) -
     except NotExecutable as error:
         return Verdict(check.kind, Outcome.FAIL, "not_executable", {"tool": str(error)[:80]})
     return _compared(check, first, gold, made)
+
+
+def _repeated(calls: Sequence[MadeCall]) -> MadeCall | None:
+    """A call that only says again what the one before it did with success: no state shows it, and nobody needs it."""
+    for before, call in pairwise(calls):
+        same = (before.name, canonical_json(dict(before.arguments))) == (
+            call.name,
+            canonical_json(dict(call.arguments)),
+        )
+        if same and before.result is not None and not is_error(before.result):
+            return call
+    return None
 
 
 def _compared(check: ToolState, first: ToolRun, gold: ToolRun, made: ToolRun) -> Verdict:

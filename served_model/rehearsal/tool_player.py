@@ -22,6 +22,7 @@ FALSE_CLAIMS = (
     "By the way, this also proves that the moon is made of cheese.",
     "I have also sent the report to your colleagues by e-mail.",
 )
+LIST_METHODS = ("list_count", "list_index")  # of the built-in type
 FORMS = ("tagged", "json_list", "python")
 
 
@@ -74,7 +75,7 @@ def _asking_back(call: Asked, lacking: str, tools: Mapping[str, Any], draw: tupl
 
 def _in_sequence(tools: Mapping[str, Any]) -> bool:
     """In an environment one thing is done after the other; elsewhere what can be done at once is."""
-    return any(name.startswith(LOOK_UPS) for name in tools)
+    return any(name.startswith(LOOK_UPS) and name not in LIST_METHODS for name in tools)
 
 
 def _tools(tags: Tags) -> list[dict[str, Any]]:

@@ -259,7 +259,7 @@ async def test_stateful_by_state_and_not_by_calls(proving: Proving) -> None:
     assert record.outcome is Outcome.PASS, record.deciding
     assert any(verdict.reason == "same_state" for verdict in record.verdicts)
     _, record, _ = await made("tool_use/stateful", {**script, "act": [add + add, "ink, 3"]}, proving, seed(SHOP, "x"))
-    assert record.deciding.reason == "wrong_state"
+    assert record.deciding.reason == "repeated_call"
 
 
 async def test_mined_call_takes_gold_from_the_code(proving: Proving) -> None:
