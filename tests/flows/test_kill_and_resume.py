@@ -27,7 +27,7 @@ seed = 5
 shard_size = 6
 lookahead = {lookahead}
 [models.default]
-base_url = "{url}"
+base_url = {urls}
 name = "rehearsal"
 max_in_flight = {in_flight}
 [[recipes]]
@@ -71,7 +71,7 @@ def command(prefect_home: Path, *arguments: str | Path) -> subprocess.Popen[byte
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
-    _, errors = process.communicate(timeout=250)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors.decode()
 
 
@@ -130,28 +130,34 @@ def test_rehearse_survives_ten_kills(tmp_path: Path, prefect_home: Path) -> None
 
 @pytest.mark.heavy
 @pytest.mark.timeout(900)
-def test_make_survives_kills_with_another_concurrency_each_time(tmp_path: Path, prefect_home: Path) -> None:
+def test_make_survives_kills_with_another_concurrency_and_other_endpoints_each_time(
+    tmp_path: Path, prefect_home: Path
+) -> None:
     write_knowledge(tmp_path / "knowledge.jsonl")
-    key_file = tmp_path / "answer_key.jsonl"
+    keys = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
     config = tmp_path / "run.toml"
     rng = random.Random(7)
-    with RehearsalServer(
-        seed=5, fault_rate=0.3, knowledge=tmp_path / "knowledge.jsonl", answer_key=key_file, latency_ms=30
-    ) as url:
 
-        def make(out: Path, in_flight: int) -> subprocess.Popen[bytes]:
-            config.write_text(CONFIG.format(url=url, in_flight=in_flight, lookahead=2))
+    def server(key_file: Path) -> RehearsalServer:
+        knowledge = tmp_path / "knowledge.jsonl"
+        return RehearsalServer(seed=5, fault_rate=0.3, knowledge=knowledge, answer_key=key_file, latency_ms=30)
+
+    with server(keys[0]) as one, server(keys[1]) as two:
+
+        def make(out: Path, in_flight: int, urls: list[str], lookahead: int) -> subprocess.Popen[bytes]:
+            config.write_text(CONFIG.format(urls=json.dumps(urls), in_flight=in_flight, lookahead=lookahead))
             return command(prefect_home, "make", config, "--out", out, "--quiet")
 
         started = time.monotonic()
-        finish(make(tmp_path / "reference", 64))
+        finish(make(tmp_path / "reference", 64, [one], 16))
         longest = time.monotonic() - started
         out = tmp_path / "killed"
-        for in_flight in (2, 64, 5, 17):
-            before, count = journaled(out), len(answered(key_file))
-            kill_at_random(make(out, in_flight), rng, longest)
-            assert not before & set(answered(key_file)[count:])
-        finish(make(out, 9))
+        for in_flight, urls, lookahead in ((2, [one], 2), (64, [one, two], 16), (5, [two], 1), (17, [two, one], 4)):
+            before, counts = journaled(out), [len(answered(file)) for file in keys]
+            kill_at_random(make(out, in_flight, urls, lookahead), rng, longest)
+            for file, count in zip(keys, counts, strict=True):
+                assert not before & set(answered(file)[count:])
+        finish(make(out, 9, [two], 3))
     assert data_files(out) == data_files(tmp_path / "reference")
     assert len(list(out.glob("shards/*.parquet"))) == 6
 
