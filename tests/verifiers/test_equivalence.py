@@ -89,6 +89,7 @@ async def test_near_misses_are_refused(workers: ProcessPool) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(1800)
 async def test_hostile_answers_end_and_disturb_nobody(workers: ProcessPool) -> None:
     """20 of them and 1,000 ordinary comparisons at a time, on two workers; the hostile ones come first."""
     hostile = asyncio.gather(*(decide("5", answer, workers, deadline_s=1.0) for answer in UNJUDGED))
