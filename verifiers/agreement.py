@@ -24,8 +24,8 @@ EASY, HARD = 2 / 3, 1 / 3  # KodCode (arXiv 2503.02951): easy above, hard below
 
 @dataclass(frozen=True)
 class Agreement(Check):
-    """At least one of `solutions` passes the tests, and those that pass, the candidate's own with them, outnumber those
-    that fail. Solutions that meet nothing abstain.
+    """At least `min_votes` of `solutions` pass the tests, and those that pass, the candidate's own with them, outnumber
+    those that fail. Solutions that meet nothing abstain.
 
     `keys` name the replies that wrote them, so that the evidence can say which ones the verdict rests on.
     `earlier_failures` counts solutions of the same problem that failed before; with them, the pass rate says how
@@ -38,6 +38,7 @@ class Agreement(Check):
     solutions: tuple[str, ...]
     keys: tuple[str, ...] = ()
     earlier_failures: int = 0
+    min_votes: int = 1
     min_pass_rate: float = 1.0
     cpu_s: float = 2.0
     memory_mb: int = 256
@@ -60,18 +61,18 @@ async def verify(check: Agreement, candidate: Candidate, resources: Resources) -
     except SandboxError as error:
         return _verdict(Outcome.UNJUDGED, "sandbox_error", {"error": f"{type(error).__name__}: {error}"})
     votes = [_vote(run, check.min_pass_rate) for run in runs]
-    refusal = _refusal(votes)
+    refusal = _refusal(votes, check.min_votes)
     evidence = {**_rates(check, votes), **_matrix(runs)}
     if refusal:
         return _verdict(Outcome.FAIL, refusal, {**evidence, "rests_on": sorted(check.keys), "set_aside": {}})
     return _verdict(Outcome.PASS, "independent_solutions_agree", {**evidence, **_sides(check, votes)})
 
 
-def _refusal(votes: Sequence[str]) -> str:
+def _refusal(votes: Sequence[str], min_votes: int) -> str:
     passing, failing = votes.count("pass"), votes.count("fail")
     if failing > passing:
         return "outvoted" if failing > passing + 1 else "no_agreement"
-    return "" if passing else "no_independent_solution"
+    return "" if passing >= min_votes else "no_independent_solution"
 
 
 async def _run(check: Agreement, solution: str, resources: Resources) -> Execution | None:

@@ -82,7 +82,8 @@ def checks_of(
     if solutions:
         keys = tuple(str(key) for key in about["keys"])
         failures = failed_solutions(attempts, parts["solution"])
-        checks.append(Agreement(language, tests, solutions, keys, failures, rate, **limits))
+        votes = min(_needed_votes(attempts, parts), settings.max_solutions - 1)
+        checks.append(Agreement(language, tests, solutions, keys, failures, votes, rate, **limits))
     return tuple(checks)
 
 
@@ -125,6 +126,13 @@ def former_tests(attempts: Sequence[Record], parts: Mapping[str, str]) -> str:
 def failed_solutions(attempts: Sequence[Record], solution: str) -> int:
     """How many different solutions of the chain were refused before this one was written."""
     return len({record.candidate.parts["solution"] for record in attempts} - {solution})
+
+
+def _needed_votes(attempts: Sequence[Record], parts: Mapping[str, str]) -> int:
+    """Two where tests that refused this very solution gave way to others: one vote may share its mistake."""
+    refused = [record for record in attempts if record.deciding.check == CodeTests.kind]
+    bent = any(record.candidate.parts["solution"].split() == parts["solution"].split() for record in refused)
+    return 2 if bent else 1
 
 
 def _said_of_tests(record: Record, outcome: Outcome) -> bool:

@@ -544,3 +544,11 @@ async def test_nothing_that_passes_is_no_soft_pass_either(judges: VerifierResour
     nothing = written_tests({"[0]": 1, "[2]": 5, "[4]": 17, "[1]": 3, "[6]": 1})
     records, _ = await run_chain(Script(tests=nothing), judges, pass_policy="soft", rounds=0)
     assert reasons(records) == ["failed_assertion"]
+
+
+async def test_tests_that_were_bent_to_a_solution_need_two_votes(judges: VerifierResources) -> None:
+    """The tests refused the solution and were rewritten to accept it: one vote may share its mistake."""
+    script = Script(WRONG, others=[WRONG, RIGHT, RIGHT], revisions=[revision("tests", ODD_TESTS)] * 3)
+    records, _ = await run_chain(script, judges, **FULL, rounds=3)
+    assert reasons(records)[:2] == ["failed_assertion", "no_independent_solution"]
+    assert {record.outcome for record in records} == {Outcome.FAIL}
