@@ -25,6 +25,8 @@ from verifiers.tool_schemas import BadTools, Tool, read_tools
 
 WORD = re.compile(r"\w+")
 NUMERAL = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?%?")
+ESCAPE = re.compile(r'\\([nrt"\\/])')
+ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
 THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)")
 NUMBER_WORDS = [
     "zero",
@@ -111,7 +113,7 @@ def sources_of(messages: Sequence[Message], before: int, extra: Sequence[str] = 
     """What may be known when the turn `before` is written."""
     kinds = {"user": "user", "system": "user", "tool": "result"}
     spoken = [
-        Source(kinds[one.role], _decoded(one.content) if one.role == "tool" else one.content)
+        Source(kinds[one.role], _decoded(one.content) if one.role == "tool" else _unescaped(one.content))
         for one in messages[:before]
         if one.role in kinds
     ]
@@ -174,6 +176,11 @@ def _is_in(value: JSON, source: Source) -> bool:
     if not words:  # punctuation alone, which may stand in the source in its JSON form
         return value in source.text
     return all(word in source.words for word in words)
+
+
+def _unescaped(text: str) -> str:
+    """The user's words, and the same with what stands there as in a program text: "a\\nb" for two lines."""
+    return "\n".join([text, ESCAPE.sub(lambda match: ESCAPES[match[1]], text)]) if "\\" in text else text
 
 
 def _decoded(result: str) -> str:

@@ -159,6 +159,7 @@ PROVENANCE: dict[str, tuple[str, list[Any], bool]] = {
     "number from nowhere": ("gcd of 84 and 126", [[("math_gcd", {"integers": [84, 127]}, "1")]], False),
     "text with other case": ("Shout hello World", [[("str_upper", {"value": "Hello world"}, '"x"')]], True),
     "text from nowhere": ("Shout something", [[("str_upper", {"value": "Hello world"}, '"x"')]], False),
+    "text with escapes": ('Shout "one\\ntwo \\"x\\""', [[("str_upper", {"value": 'one\ntwo "x"'}, '"x"')]], True),
     "part of a word": ("Shout 'worldly'", [[("str_upper", {"value": "cupboard"}, '"x"')]], False),
 }
 
