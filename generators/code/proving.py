@@ -82,7 +82,7 @@ def checks_of(
     if solutions:
         keys = tuple(str(key) for key in about["keys"])
         failures = failed_solutions(attempts, parts["solution"])
-        votes = min(_needed_votes(attempts, parts), settings.max_solutions - 1)
+        votes = min(needed_votes(attempts, parts), settings.max_solutions - 1)
         checks.append(Agreement(language, tests, solutions, keys, failures, votes, rate, **limits))
     return tuple(checks)
 
@@ -128,7 +128,7 @@ def failed_solutions(attempts: Sequence[Record], solution: str) -> int:
     return len({record.candidate.parts["solution"] for record in attempts} - {solution})
 
 
-def _needed_votes(attempts: Sequence[Record], parts: Mapping[str, str]) -> int:
+def needed_votes(attempts: Sequence[Record], parts: Mapping[str, str]) -> int:
     """Two where tests that refused this very solution gave way to others: one vote may share its mistake."""
     refused = [record for record in attempts if record.deciding.check == CodeTests.kind]
     bent = any(record.candidate.parts["solution"].split() == parts["solution"].split() for record in refused)

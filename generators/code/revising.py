@@ -8,7 +8,7 @@ from typing import Any
 
 from generators.code.asking import PACKAGE, Asker
 from generators.code.feedback import feedback_text
-from generators.code.proving import INDEPENDENT, CodeSettings, checks_of, independent
+from generators.code.proving import INDEPENDENT, CodeSettings, checks_of, independent, needed_votes
 from generators.code.replies import read_code, read_revision, revised_code
 from generators.recipe import Resources
 from records.types import JSON, Call, Candidate, Message, Outcome, Record, Seed, stable_hash
@@ -55,6 +55,8 @@ async def revise(attempts: Sequence[Record], resources: Resources) -> Candidate 
         parts["solution_reply"] = f"{revision.explanation.strip()}\n\n{fenced(code, language)}".lstrip()
     calls = (*(call for call in former.calls if call.part != revision.change), answer.call(revision.change))
     notes = {"change": revision.change, "diagnosis": revision.diagnosis}
+    if 0 < len(independent(parts)) < min(needed_votes(attempts, parts), settings.max_solutions - 1):
+        parts, calls = await _with_vote(former, parts, calls, resources)
     return next_attempt(attempts, parts, calls, notes, resources)
 
 
@@ -71,12 +73,19 @@ def _needs_a_vote(attempts: Sequence[Record], settings: CodeSettings) -> bool:
 
 async def _with_another_solution(attempts: Sequence[Record], resources: Resources) -> Candidate:
     former = attempts[-1].candidate
-    attempt, number = former.attempt + 1, len(independent(former.parts)) + 1
-    about = {name: former.parts[name] for name in ("problem", "signature")}
+    parts, calls = await _with_vote(former, former.parts, former.calls, resources)
+    return next_attempt(attempts, parts, calls, {"change": "vote"}, resources)
+
+
+async def _with_vote(
+    former: Candidate, parts: Mapping[str, str], calls: tuple[Call, ...], resources: Resources
+) -> tuple[dict[str, str], tuple[Call, ...]]:
+    """Parts and calls with one more solution that votes."""
+    number = len(independent(parts)) + 1
+    about = {name: parts[name] for name in ("problem", "signature")}
     about["language"] = str(former.metadata["language"])
-    program, call = await ask_independent(Asker(former.seed, resources, attempt), about, number)
-    parts = {**former.parts, f"{INDEPENDENT}{number}": program}
-    return next_attempt(attempts, parts, (*former.calls, call), {"change": "vote"}, resources)
+    program, call = await ask_independent(Asker(former.seed, resources, former.attempt + 1), about, number)
+    return {**parts, f"{INDEPENDENT}{number}": program}, (*calls, call)
 
 
 async def ask_independent(asker: Asker, about: Mapping[str, str], number: int) -> tuple[str, Call]:

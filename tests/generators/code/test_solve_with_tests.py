@@ -550,5 +550,9 @@ async def test_tests_that_were_bent_to_a_solution_need_two_votes(judges: Verifie
     """The tests refused the solution and were rewritten to accept it: one vote may share its mistake."""
     script = Script(WRONG, others=[WRONG, RIGHT, RIGHT], revisions=[revision("tests", ODD_TESTS)] * 3)
     records, _ = await run_chain(script, judges, **FULL, rounds=3)
-    assert reasons(records)[:2] == ["failed_assertion", "no_independent_solution"]
+    assert reasons(records)[:2] == [
+        "failed_assertion",
+        "no_independent_solution",
+    ]  # the second vote was asked for at once
+    assert len(records[1].verdicts[-1].evidence["votes"]) == 2
     assert {record.outcome for record in records} == {Outcome.FAIL}
