@@ -50,7 +50,7 @@ WRITTEN: dict[tuple[str, str], tuple[Any, str, list[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_signatures_are_read(language: str) -> None:
     signature = read_signature(language, PROGRAMS[language], "f")
     assert signature is not None
@@ -75,7 +75,7 @@ def test_values_are_written_or_refused(spelled: tuple[str, str]) -> None:
             literal(WRITERS[spelled[0]], kind, other)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_each_case_that_can_be_written_is_a_test(language: str) -> None:
     cases: list[tuple[list[Any], Any]] = [
         ([[1.5], "a"], [1]),
