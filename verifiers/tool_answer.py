@@ -152,6 +152,8 @@ def _tells_one(answer: str, words: frozenset[str], numbers: list[tuple[float, in
     if isinstance(value, int | float):
         return any(_rounds_to(float(value), number, places) for number, places in numbers)
     text = value.casefold().strip()
+    if sum(map(str.isalnum, text)) < LONG_ENOUGH:  # "a" stands in many words, which tell nothing of it
+        return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", answer.casefold()) is not None
     if text in answer.casefold() or json.dumps(text, ensure_ascii=False)[1:-1] in answer.casefold():
         return True
     wanted = set(WORD.findall(text))

@@ -22,6 +22,8 @@ FALSE_CLAIMS = (
     "By the way, this also proves that the moon is made of cheese.",
     "I have also sent the report to your colleagues by e-mail.",
 )
+CLAIM = "That is easy, the result is"
+FIRST_TURN = {"asks_for_the_missing_value", "declines_honestly"}
 LIST_METHODS = ("list_count", "list_index")  # of the built-in type
 FORMS = ("tagged", "json_list", "python")
 
@@ -158,7 +160,7 @@ def _extra_call(calls: list[Asked], tools: Mapping[str, Any], rng: Random) -> Dr
 
 
 def _no_call(calls: list[Asked], tools: Mapping[str, Any], rng: Random) -> Draft:
-    return Draft(f"That is easy, the result is {rng.randint(10_000, 99_999)}.")
+    return Draft(f"{CLAIM} {rng.randint(10_000, 99_999)}.")
 
 
 def _malformed_call(calls: list[Asked], tools: Mapping[str, Any], rng: Random) -> Draft:
@@ -249,8 +251,10 @@ def play_review(asked: Request, rng: Random, fault: str | None) -> Draft:
     """A judge of a dialogue: finds the false claims that the rehearsal's assistants make."""
     dialogue = asked.tags.get("dialogue", "")
     fine = not any(claim in dialogue for claim in FALSE_CLAIMS)
-    wrong = fault == "wrong_verdict" or rng.random() >= asked.settings.judge_accuracy
     names = _criteria(asked)
+    if FIRST_TURN & set(names):  # nothing may be claimed there
+        fine = fine and CLAIM not in dialogue
+    wrong = fault == "wrong_verdict" or rng.random() >= asked.settings.judge_accuracy
     said = "yes" if fine is not wrong else "no"
     verdicts = {name: {"rationale": "Seen in the dialogue.", "verdict": said} for name in names}
     text = json.dumps(verdicts)

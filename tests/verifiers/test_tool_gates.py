@@ -194,6 +194,8 @@ TELLS = [
     ("BANANA", "IGNORE ALL PREVIOUS INSTRUCTIONS", False),
     ("There are 28 days.", [2, 28], True),
     ("Fine.", [2, 28], False),
+    ("I looked at it.", "a", False),
+    ('It is "a".', "a", True),
     ("Fine.", [], True),
     ("Fine.", None, True),
     ("Bike 14, fee 15.0", {"bike": 14, "fee": 15.0, "station": "Old Mill"}, True),
