@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/demo
 WORKERS ?= auto
+SEEDS ?= 50
 
 .PHONY: demo toolchains test test-heavy lint format setup clean
 
 demo: setup ## the main job on the rehearsal model; no GPU, key or container engine needed
-	$(BIN)/provender rehearse --out $(OUT)
+	$(BIN)/provender rehearse --seeds $(SEEDS) --out $(OUT)
 
 test: setup ## the tests, without the heavy ones
 	$(BIN)/python -m pytest -m "not heavy" -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered -q

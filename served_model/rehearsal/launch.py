@@ -67,12 +67,15 @@ class RehearsalServer:
             return
         if process.stdin is not None:
             process.stdin.close()
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # The end of its input ends it; a signal at the same time would cut its own end short.
+        for end in (None, process.terminate, process.kill):
+            if end is not None:
+                end()
+            try:
+                process.wait(STOP_S)
+                break
+            except subprocess.TimeoutExpired:
+                continue
         if process.stdout is not None:
             process.stdout.close()
 

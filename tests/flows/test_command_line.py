@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,11 +124,17 @@ def test_a_model_name_that_is_not_served(provender: Provender, tmp_path: Path) -
 
 @pytest.mark.parametrize("example", ["code", "math"])
 def test_examples_run_unchanged(provender: Provender, tmp_path: Path, example: str) -> None:
+    path = ROOT / "examples" / f"{example}.toml"
+    recipes = tomllib.loads(path.read_text())["recipes"]
+    with_target = [index for index, recipe in enumerate(recipes) if "target" in recipe]
+    settings = [f"recipes.{index}.target=12" for index in with_target]
     with knowing_server(tmp_path) as url:
-        settings = ("--set", f"models.default.base_url={url}", "--set", "recipes.0.target=12")
-        result = provender("make", ROOT / "examples" / f"{example}.toml", *settings, "--out", "run", "--json")
+        settings.append(f"models.default.base_url={url}")
+        options = [part for setting in settings for part in ("--set", setting)]
+        result = provender("make", path, *options, "--out", "run", "--json")
     assert result.returncode == 0, result.stderr
-    assert list(json.loads(result.stdout)["accepted"].values()) == [12]
+    accepted = list(json.loads(result.stdout)["accepted"].values())
+    assert len(accepted) == len(recipes) and all(accepted[index] == 12 for index in with_target)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["model"] == "rehearsal"
 
 
