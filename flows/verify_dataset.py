@@ -19,7 +19,7 @@ from prefect.states import Completed
 from pydantic import BaseModel, Field, ValidationError
 
 import verifiers
-from flows.config import SandboxSettings
+from flows.config import SandboxSettings, validate_config
 from flows.cores import cores
 from flows.errors import ConfigError
 from flows.judge_model import HINT, JudgeChoice, journal_beside, judge_model
@@ -89,6 +89,8 @@ async def verify_rows(
         raise ConfigError(f"verify {kind}: needs a judge: {HINT}")
     _require_readable(source)
     counts: Counter[str] = Counter()
+    if kind == RECORDS_KIND and not sandbox.site:
+        sandbox = sandbox.model_copy(update={"site": _site_of(source)})
     replay = replay_of(source) if kind == RECORDS_KIND and not judge.given else None
     async with _resources(sandbox, judge, journal_beside(out)) as opened:
         resources = replace(opened, model=replay) if replay else opened
@@ -100,6 +102,14 @@ async def verify_rows(
                 counts[str(verdict.outcome)] += 1
                 lines.write(_line(name, verdict))
     return counts
+
+
+def _site_of(run: Path) -> str | None:
+    """The libraries that a run's programs had: without them they would give other results."""
+    if not (run / "run.json").is_file():
+        return None
+    config = RunFolder(run).read_run().get("config", {})
+    return validate_config(config, str(run / "run.json")).sandbox.site
 
 
 def _require_readable(source: Path) -> None:

@@ -7,11 +7,12 @@ observed (`verifiers.foreign_tests`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from records.types import JSON, Candidate, Check, Outcome, Verdict
+from records.types import JSON, Candidate, Check, Outcome, Verdict, canonical_json
 from sandbox.types import Calls, Execution, Limits, Request, SandboxError, Status, TestSource, ToolchainMissing
 from verifiers.base import Resources
 from verifiers.execution_evidence import failure_reason, stored_evidence
@@ -47,6 +48,10 @@ class SameBehaviour(Check):
     cpu_s: float = 5.0
     memory_mb: int = 256
     part: str = "solution"
+
+    def __post_init__(self) -> None:
+        """Keys in the order in which they are stored: a program may see it, so the stored check must be this one."""
+        object.__setattr__(self, "inputs", tuple(json.loads(canonical_json(list(self.inputs)))))
 
     def limits(self) -> Limits:
         """What each of the two programs may use."""
