@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from generators.code.asking import Answer, Asker
+from generators.asking import Answer
+from generators.code.asking import Asker
 from generators.code.proving import INDEPENDENT, CodeSettings, checks_of
 from generators.code.replies import Task, Unusable, gives_away, read_code, read_task
 from generators.code.revising import SOLVER, ask_independent, identity, messages_of, revise, voting_keys

@@ -13,8 +13,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from generators.asking import Answer
 from generators.code.accepted import SOURCE, accepted_chains, entry_point_of
-from generators.code.asking import PACKAGE, Answer, Asker
+from generators.code.asking import PACKAGE, Asker
 from generators.code.backtranslate import frozen
 from generators.code.feedback import feedback_text
 from generators.code.inputs import calls_in_tests, with_variants

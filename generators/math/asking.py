@@ -6,53 +6,18 @@ import asyncio
 import re
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from generators.asking import Answer, SamplingSettings
 from generators.recipe import Resources
-from records.types import Call, Seed, stable_seed
+from records.types import Seed, stable_seed
 from served_model.prompts import load_prompt
 from served_model.quoting import quote_tags
-from served_model.types import ChatRequest, Reply, Sampling
+from served_model.types import ChatRequest, Sampling
 
 PACKAGE = "generators.math"
 TAG = re.compile(r"</?([a-z][a-z_]{0,30})>")
 T = TypeVar("T")
-
-
-class SamplingSettings(Protocol):
-    """What of a recipe's settings goes into every request."""
-
-    @property
-    def temperature(self) -> float: ...
-
-    @property
-    def top_p(self) -> float: ...
-
-    @property
-    def max_tokens(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A reply with the request that it answers."""
-
-    request: ChatRequest
-    reply: Reply
-
-    def call(self, part: str) -> Call:
-        """The entry of a candidate's `calls`: this reply wrote `part`."""
-        sampling = self.request.sampling
-        return Call(
-            part=part,
-            key=self.reply.key,
-            model=self.reply.model,
-            prompt=self.request.prompt,
-            prompt_sha256=self.request.prompt_sha256,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            seed=sampling.seed,
-            finish_reason=self.reply.finish_reason,
-        )
 
 
 @dataclass(frozen=True, slots=True)

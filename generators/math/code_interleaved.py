@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from generators.math.asking import Answer, Asker, all_of
+from generators.asking import Answer
+from generators.math.asking import Asker, all_of
 from generators.math.candidates import PART, SolutionSettings, Truth, final_answer, require_votes, solution_checks
 from generators.recipe import Recipe, Resources, SeedRefused
 from records.types import JSON, Candidate, Message, Seed, stable_hash

@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import Field
 
+from generators.asking import Answer
 from generators.attempts import chains_of
-from generators.math.asking import Answer, Asker, all_of
+from generators.math.asking import Asker, all_of
 from generators.math.candidates import PART, SolutionSettings, Truth, answer_of, solution_checks
 from generators.math.solve import LONGEST_QUESTION, draw
 from generators.math.taxonomy import OTHER, listing, skill_of

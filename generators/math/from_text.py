@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from generators.math.asking import Answer, Asker, all_of
+from generators.asking import Answer
+from generators.math.asking import Asker, all_of
 from generators.math.candidates import PART, SolutionSettings, Truth, answer_of, solution_checks
 from generators.math.solve import LONGEST_QUESTION, draw
 from generators.recipe import Recipe, Resources, SeedRefused, Settings

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from generators.asking import Answer
 from generators.attempts import chains_of
-from generators.math.asking import Answer, Asker, all_of
+from generators.math.asking import Asker, all_of
 from generators.math.candidates import PART, SET_ASIDE, answer_of, final_answer, proven_answer, quoted_calls
 from generators.recipe import Recipe, Resources, SeedRefused, Settings
 from records.types import JSON, Candidate, Message, Record, Seed, stable_hash

@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from generators.math.asking import Answer, Asker, all_of
+from generators.asking import Answer
+from generators.math.asking import Asker, all_of
 from generators.math.candidates import PART, SolutionSettings, Truth, answer_of, require_votes, solution_checks
 from generators.math.taxonomy import OTHER, listing, skill_of
 from generators.recipe import Recipe, Resources, SeedRefused

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from generators.asking import Answer
 from generators.attempts import chains_of
-from generators.math.asking import Answer, Asker, all_of
+from generators.math.asking import Asker, all_of
 from generators.math.candidates import (
     PART,
     RETRIES,

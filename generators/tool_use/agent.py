@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from generators.asking import Answer
 from generators.recipe import SeedRefused
-from generators.tool_use.asking import Answer, Asker, ToolSettings
+from generators.tool_use.asking import Asker, ToolSettings
 from records.types import Call, Message, MessageCall, canonical_json
 from sandbox.types import SandboxError
 from verifiers.call_parsing import MalformedCalls, ToolCall

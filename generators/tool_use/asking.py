@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import Field
 
+from generators.asking import Answer
 from generators.recipe import Resources, Settings
-from records.types import Call, Seed, stable_seed
+from records.types import Seed, stable_seed
 from served_model.prompts import load_prompt
 from served_model.quoting import quote_tags
-from served_model.types import ChatRequest, Reply, Sampling
+from served_model.types import ChatRequest, Sampling
 
 PACKAGE = "generators.tool_use"
 TAG = re.compile(r"</?([a-z][a-z_]{0,30})>")
@@ -28,29 +29,6 @@ class ToolSettings(Settings):
     max_steps: int = Field(6, ge=1, le=32, description="assistant turns with calls in one dialogue, at most")
     rounds: int = Field(1, ge=0, le=4, description="fresh attempts at the turn that was found wrong")
     judge: bool = Field(True, description="the meaning gate: a judge reads what the other gates let through")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A reply with the request that it answers."""
-
-    request: ChatRequest
-    reply: Reply
-
-    def call(self, part: str) -> Call:
-        """The entry of a candidate's `calls`: this reply wrote `part`."""
-        sampling = self.request.sampling
-        return Call(
-            part=part,
-            key=self.reply.key,
-            model=self.reply.model,
-            prompt=self.request.prompt,
-            prompt_sha256=self.request.prompt_sha256,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            seed=sampling.seed,
-            finish_reason=self.reply.finish_reason,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from generators.asking import Answer
 from generators.recipe import Resources, SeedRefused
-from generators.tool_use.asking import Answer
 from generators.tool_use.plan import Plan, refused, resolved
 from records.types import JSON
 from sandbox.types import SandboxError

@@ -16,9 +16,10 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+from generators.asking import Answer
 from generators.recipe import Recipe, Resources
 from generators.tool_use.agent import FINISHED, Dialogue, converse, shown_tools
-from generators.tool_use.asking import PACKAGE, Answer, Asker, ToolSettings
+from generators.tool_use.asking import PACKAGE, Asker, ToolSettings
 from generators.tool_use.plan import SCHEMA, Plan, read_plan, refused
 from generators.tool_use.proof import PANEL, candidate
 from generators.tool_use.task import PLAN, REQUEST, shown_examples

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from generators.asking import Answer
 from generators.recipe import SeedRefused
-from generators.tool_use.asking import Answer
 from records.types import JSON, canonical_json
 from verifiers.strict_json import NotJson, read
 from verifiers.toolbox.box import Toolbox

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from generators.asking import Answer
 from generators.recipe import Resources
 from generators.tool_use.agent import Dialogue, converse
-from generators.tool_use.asking import Answer, Asker, ToolSettings
+from generators.tool_use.asking import Asker, ToolSettings
 from generators.tool_use.plan import SCHEMA, Plan, accepted_calls, read_plan, refused
 from generators.tool_use.proof import candidate, finished_parts, first_gates, gold_calls, last_gates
 from records.types import Candidate, Check, Message, Outcome, Record, Seed, canonical_json, stable_hash
