@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -255,6 +257,24 @@ def test_news_is_synced_without_being_asked(tmp_path, monkeypatch):
         monkeypatch.setattr(os, "fsync", lambda descriptor: synced.set())
         journal.append(reply(1), "p")
         assert synced.wait(10)
+
+
+def test_closing_ends_the_sync_whenever_it_comes(tmp_path, monkeypatch):
+    """Also when it comes just as the thread has waited long enough: missed there, `close` would wait without end."""
+    monkeypatch.setattr(syncer, "SYNC_EVERY_S", 0.0002)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+    def open_and_close():
+        for number in range(2000):
+            one = syncer.Syncer(-1)
+            one.touch()
+            time.sleep(number % 8 * 0.0001)
+            one.stop()
+
+    closing = threading.Thread(target=open_and_close, daemon=True)
+    closing.start()
+    closing.join(120)
+    assert not closing.is_alive()
 
 
 def test_a_failed_sync_is_told(tmp_path, monkeypatch):
