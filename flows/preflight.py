@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from corpus.errors import CorpusError
 from flows import progress
@@ -14,18 +14,20 @@ from flows.plan import RunPlan
 from flows.run_folder import RunFolder
 from flows.sandboxes import sandbox_for
 from flows.seed_plan import first_item, shard_size
-from sandbox.types import Request, Status
+from sandbox.languages import LANGUAGES
+from sandbox.types import Request, Status, TestSource, ToolchainMissing
 
 LEAST_FREE_BYTES = 64 << 20
 """Free disk space below which no run is started."""
 
 
 async def preflight(plan: RunPlan, folder: RunFolder) -> None:
-    """Refuse a missing key, an empty corpus, a full disk, no sandbox. Raises UserError, SandboxError."""
+    """Refuse a missing key, an empty corpus, a full disk, no sandbox, no compiler. Raises UserError, SandboxError."""
     require_inputs(plan, folder)
     require_other_judge(plan.config)
     if any(recipe.recipe.sandbox for recipe in plan.recipes):
         await require_sandbox(plan.config.sandbox)
+    await require_toolchains(plan)
 
 
 def require_inputs(plan: RunPlan, folder: RunFolder) -> None:
@@ -66,3 +68,37 @@ async def require_sandbox(settings: SandboxSettings) -> None:
         raise UserError(f"the sandbox runs, but not rightly: {execution.status} {detail}; see provender doctor")
     isolated = "WITHOUT ISOLATION" if execution.backend == "none" else f"in the sandbox backend {execution.backend}"
     progress.current().note(f"programs run {isolated}")
+
+
+async def require_toolchains(plan: RunPlan) -> None:
+    """Refuse a language that a recipe writes and nothing here can run. Raises ConfigError."""
+    wanted = {
+        language: recipe.choice.use
+        for recipe in plan.recipes
+        for language in (recipe.recipe.languages(recipe.settings) if recipe.recipe.languages else ())
+    }
+    missing = await missing_toolchains(list(wanted), plan.config.sandbox)
+    for language, why in missing.items():
+        raise ConfigError(
+            f"recipes ({wanted[language]}): programs in {language} cannot run here: {why}; install it "
+            "(scripts/toolchains knows how) or choose another language"
+        )
+
+
+async def missing_toolchains(languages: Collection[str], settings: SandboxSettings) -> dict[str, str]:
+    """Of the languages, those whose own self-test with tests does not pass here, with the reason."""
+    missing: dict[str, str] = {}
+    sandbox = sandbox_for(settings, slots=1)
+    try:
+        for language in sorted(set(languages) - {"python"}):
+            proof = next(one for one in LANGUAGES[language].self_test if isinstance(one.request.tests, TestSource))
+            try:
+                execution = await sandbox.run(proof.request)
+            except ToolchainMissing as error:
+                missing[language] = " ".join(str(error).split())[:200]
+                continue
+            if execution.tests is None or execution.tests.passed is not proof.passed:
+                missing[language] = f"its self-test ends with {execution.status.value}"
+    finally:
+        await sandbox.aclose()
+    return missing

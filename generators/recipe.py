@@ -58,4 +58,5 @@ class Recipe:
     revise: Callable[[Sequence[Record], Resources], Awaitable[Candidate | None]] | None = None
     sandbox: bool = False  # it or its checks run programs, so a run is refused where nothing can isolate them
     limits: Callable[[Any], Limits] | None = None  # from its settings: how its records must be balanced in the dataset
+    languages: Callable[[Any], tuple[str, ...]] | None = None  # from its settings: the languages of its programs
     corpus: str = ""  # the pattern it reads by default, where that is not its format's own, e.g. "run:math/solve"

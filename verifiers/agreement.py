@@ -15,7 +15,7 @@ from records.types import JSON, Candidate, Check, Outcome, Verdict
 from sandbox.types import Execution, Limits, Request, SandboxError, Status, TestSource, ToolchainMissing
 from verifiers.base import Resources
 from verifiers.code_tests import passes
-from verifiers.execution_evidence import MAX_DETAIL_CHARS, is_assertion, stable_text
+from verifiers.execution_evidence import MAX_DETAIL_CHARS, counted_cases, stable_text
 
 MAX_COLUMNS = 60
 MAX_DISPUTED = 8
@@ -89,7 +89,7 @@ def _vote(run: Execution | None, min_pass_rate: float) -> str:
         return "abstain"
     if passes(run, min_pass_rate):
         return "pass"
-    return "fail" if any(case.passed for case in run.tests.cases if is_assertion(case.name)) else "abstain"
+    return "fail" if any(case.passed for case in counted_cases(run.tests)) else "abstain"
 
 
 def _rates(check: Agreement, votes: Sequence[str]) -> dict[str, JSON]:
@@ -123,8 +123,7 @@ def _matrix(runs: Sequence[Execution | None]) -> dict[str, JSON]:
 
 
 def _row(run: Execution | None) -> Mapping[str, tuple[bool, str]]:
-    cases = run.tests.cases if run is not None and run.tests is not None else ()
-    assertions = [case for case in cases if is_assertion(case.name)]
+    assertions = counted_cases(run.tests) if run is not None and run.tests is not None else ()
     return {case.name: (case.passed, stable_text(case.detail, MAX_DETAIL_CHARS)) for case in assertions}
 
 

@@ -89,12 +89,18 @@ def is_assertion(name: str) -> bool:
     return ASSERTION_CASE.match(name) is not None
 
 
-def pass_rate(report: TestReport) -> float:
-    """Share of the assertions that held; 0 where there are none.
+def counted_cases(report: TestReport) -> tuple[Case, ...]:
+    """The assertions or, where a language's harness tells none apart, its tests.
 
-    Tests that ended by an exception are not counted beside them: their assertions failed or were never reached.
+    Tests that ended by an exception are not counted beside assertions: theirs failed or were never reached.
     """
-    counted = [case for case in report.cases if is_assertion(case.name)] or report.cases
+    assertions = tuple(case for case in report.cases if is_assertion(case.name))
+    return assertions or tuple(case for case in report.cases if case.name != WHOLE_RUN)
+
+
+def pass_rate(report: TestReport) -> float:
+    """Share of the assertions that held; 0 where there are none."""
+    counted = counted_cases(report) or report.cases
     return sum(case.passed for case in counted) / len(counted) if counted else 0.0
 
 

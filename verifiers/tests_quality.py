@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from records.types import Candidate, Check, Outcome, Verdict
-from sandbox.types import Limits, Request, SandboxError, TestSource, ToolchainMissing
+from sandbox.types import Limits, Request, SandboxError, Status, TestSource, ToolchainMissing
 from verifiers.assertions import Inventory, take_inventory
 from verifiers.base import Resources
+from verifiers.headers import LANGUAGES as WITH_HEADERS
+from verifiers.headers import wrong_programs
+from verifiers.tree_tests import take_tree_inventory
 from verifiers.workers import WorkerError
 
 ANALYSIS_CPU_S = 10.0  # of a worker; usual tests need 0.003
-STUB_LIMITS = Limits(cpu_s=2.0)  # tests that outlast this on a stub have not passed on it
+STUB_LIMITS = Limits(cpu_s=2.0, memory_bytes=1 << 30)  # tests that outlast this on a stub have not passed on it
 MAX_REPLACED = 3  # a revision may replace one in three of the earlier asserted calls, and one where there are fewer
 MAX_LISTED = 20
 
@@ -27,6 +30,7 @@ STUBS = {
     "returns_false": "def {name}(*args, **kwargs):\n    return False\n",
 }
 
+LANGUAGES = frozenset({"python"}) | WITH_HEADERS
 # Findings that refuse the tests, whatever else they hold. Others only cost the assertion they stand on.
 DECIDING = {
     "syntax": "syntax_error",
@@ -57,9 +61,10 @@ class TestsQuality(Check):
 
 async def verify(check: TestsQuality, candidate: Candidate, resources: Resources) -> Verdict:
     """Static reading first, then the stubs; UNJUDGED where a worker or the sandbox fails."""
-    if check.language != "python":
+    if check.language not in LANGUAGES:
         return _verdict(Outcome.UNJUDGED, "language_not_supported", language=check.language)
-    if not check.entry_point.isidentifier() or keyword.iskeyword(check.entry_point):
+    reserved = check.language == "python" and keyword.iskeyword(check.entry_point)
+    if not check.entry_point.isidentifier() or reserved:
         return _verdict(Outcome.FAIL, "bad_entry_point", entry_point=check.entry_point)
     source = candidate.parts.get(check.part, "")
     if not source.strip():
@@ -68,7 +73,8 @@ async def verify(check: TestsQuality, candidate: Candidate, resources: Resources
         inventory = await _inventory(source, check, resources)
         earlier = await _inventory(check.previous, check, resources) if check.previous.strip() else None
         refusal = _weakness(inventory, check) or (_gutted(inventory, earlier) if earlier else None)
-        return refusal or await _try_stubs(source, check, inventory, resources)
+        stubs = _stubs(check, candidate.parts.get("signature", ""))
+        return refusal or await _try_stubs((source, stubs), check, inventory, resources)
     except WorkerError as error:
         return _verdict(Outcome.UNJUDGED, "analysis_failed", error=f"{type(error).__name__}: {error}")
     except ToolchainMissing as error:
@@ -78,7 +84,17 @@ async def verify(check: TestsQuality, candidate: Candidate, resources: Resources
 
 
 async def _inventory(source: str, check: TestsQuality, resources: Resources) -> Inventory:
-    return await resources.workers.run(take_inventory, source, check.entry_point, deadline_s=ANALYSIS_CPU_S)
+    if check.language == "python":
+        return await resources.workers.run(take_inventory, source, check.entry_point, deadline_s=ANALYSIS_CPU_S)
+    told = (source, check.language, check.entry_point)
+    return await resources.workers.run(take_tree_inventory, *told, deadline_s=ANALYSIS_CPU_S)
+
+
+def _stubs(check: TestsQuality, signature: str) -> dict[str, str]:
+    """Wrong programs by what they do. Other languages than Python need the signature for them."""
+    if check.language == "python":
+        return {name: template.format(name=check.entry_point) for name, template in STUBS.items()}
+    return wrong_programs(check.language, signature)
 
 
 def _weakness(inventory: Inventory, check: TestsQuality) -> Verdict | None:
@@ -121,14 +137,19 @@ def _gutted(inventory: Inventory, earlier: Inventory) -> Verdict | None:
     return _verdict(Outcome.FAIL, "tests_gutted", **evidence)
 
 
-async def _try_stubs(source: str, check: TestsQuality, inventory: Inventory, resources: Resources) -> Verdict:
-    for name, template in STUBS.items():
-        program = template.format(name=check.entry_point)
+async def _try_stubs(
+    texts: tuple[str, dict[str, str]], check: TestsQuality, inventory: Inventory, resources: Resources
+) -> Verdict:
+    """Stubs that do not compile show nothing and are not counted."""
+    source, stubs = texts
+    tried = 0
+    for name, program in stubs.items():
         request = Request(check.language, program, tests=TestSource(source), limits=STUB_LIMITS)
         execution = await resources.sandbox.run(request)
+        tried += execution.status is not Status.COMPILE_ERROR
         if execution.tests is not None and execution.tests.passed:
             return _verdict(Outcome.FAIL, "vacuous_tests", **_counts(inventory), passed_by=name, program=program)
-    return _verdict(Outcome.PASS, "tests_can_fail", **_counts(inventory), stubs=len(STUBS))
+    return _verdict(Outcome.PASS, "tests_can_fail", **_counts(inventory), stubs=tried)
 
 
 def _counts(inventory: Inventory) -> dict[str, Any]:

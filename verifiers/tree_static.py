@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ import tree_sitter_java
 import tree_sitter_javascript
 import tree_sitter_php
 import tree_sitter_rust
+import tree_sitter_sql
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
@@ -38,11 +40,16 @@ GRAMMARS: dict[str, Callable[[], Any]] = {
     "bash": tree_sitter_bash.language,
     "c": tree_sitter_c.language,
     "cpp": tree_sitter_cpp.language,
+    "sql": tree_sitter_sql.language,
 }
 SCRIPTS = frozenset({"javascript", "typescript"})
-# Macros and templates make any grammar of these inexact: what cannot be parsed is left to the compiler.
-PREPROCESSED = frozenset({"c", "cpp"})
-DEFINES = re.compile(r"function|method|declarator|class|struct")  # kinds of nodes that give a program its names
+# Macros and templates make any grammar of the first two inexact, and SQL has as many grammars as engines: what cannot
+# be parsed is left to the compiler or the engine.
+INEXACT = frozenset({"c", "cpp", "sql"})
+VIEWS = frozenset({"create_view", "create_table"})
+DEFINES = re.compile(
+    r"^(?!.*(?:invocation|call|access|reference)).*(?:function|method|declarator|class|struct)"
+)  # kinds of nodes that give a program its names
 
 
 @lru_cache(maxsize=16)
@@ -51,26 +58,41 @@ def parser_of(language: str) -> Parser:
     return Parser(Language(GRAMMARS[language]()))
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A tree with the text that it was made from."""
+
+    text: bytes
+    root: Node
+
+
+def parse_tree(source: str, language: str) -> Parsed:
+    """PHP without an opening tag is taken for code, as the sandbox takes it; its lines stay where they are."""
+    if language == "php" and "<?" not in source:
+        source = f"<?php {source}"
+    text = source.encode("utf-8", "replace")
+    return Parsed(text, parser_of(language).parse(text).root_node)
+
+
 def analyse_tree(source: str, language: str, entry_point: str, judge_imports: bool) -> dict[str, list[dict[str, Any]]]:
     """`findings` that decide, `insecure` ones beside them, each in the order of the text."""
     if len(source) > MAX_CHARS:
         finding = Finding(1, 1, "too-complex", f"the program is longer than {MAX_CHARS} characters")
         return {"findings": [finding.as_json()], "insecure": []}
-    text = source.encode("utf-8", "replace")
-    root = parser_of(language).parse(text).root_node
-    findings = list(_syntax(root))
+    root = parse_tree(source, language).root
+    findings = list(syntax_findings(root))
     if not findings:
         names = read_names(root, judge_imports) if language in SCRIPTS else Names(frozenset(), [])
         findings = names.findings
         if entry_point and entry_point not in names.top | defined_names(root):
             findings.append(Finding(1, 1, "missing-entry-point", f"no `{entry_point}` is defined"))
-    if language in PREPROCESSED:
+    if language in INEXACT:
         findings = [finding for finding in findings if finding.rule != "syntax"]
     listed = [finding.as_json() for finding in findings[:MAX_FINDINGS]]
     return {"findings": listed, "insecure": [one.as_json() for one in insecure_findings(source, language)]}
 
 
-def _syntax(root: Node) -> Iterator[Finding]:
+def syntax_findings(root: Node) -> Iterator[Finding]:
     """What the parser could not read, outermost first; what it had to make up, too."""
     pending = [root]
     while pending:
@@ -91,6 +113,8 @@ def defined_names(root: Node) -> frozenset[str]:
     pending = [root]
     while pending:
         node = pending.pop()
+        if node.type in VIEWS:
+            found |= {text_of(child) for child in node.named_children if child.type == "object_reference"}
         if DEFINES.search(node.type):
             for name in ("name", "declarator"):
                 child = node.child_by_field_name(name)

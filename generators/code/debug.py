@@ -16,7 +16,7 @@ from pydantic import Field
 from generators.code.accepted import SOURCE, accepted_chains, entry_point_of, language_of
 from generators.code.asking import PACKAGE
 from generators.code.feedback import feedback_text
-from generators.code.proving import INDEPENDENT
+from generators.code.proving import INDEPENDENT, limits_of
 from generators.recipe import Recipe, Resources, SeedRefused, Settings
 from records.types import Candidate, Message, Outcome, Record, Seed, Verdict, stable_hash
 from sandbox.types import Limits, Request, SandboxError, TestSource
@@ -85,7 +85,7 @@ async def _dialogue(fault: _Fault, resources: Resources) -> Candidate | None:
     parts = {**{name: final.parts[name] for name in ("problem", "signature", "solution", "tests")}, "error": error}
     parts |= {"faulty": faulty.parts["solution"], "faulty_reply": faulty.parts["solution_reply"], "fix_reply": fix}
     settings: Debug = resources.settings
-    limits = (settings.cpu_s, settings.memory_mb)
+    limits = limits_of(language, settings.cpu_s, settings.memory_mb)
     identity = stable_hash(NAME, final.id, faulty.id, str(resources.round))
     return Candidate(
         id=identity,
@@ -115,9 +115,11 @@ async def _real_error(fault: _Fault, resources: Resources) -> str | None:
     assert resources.sandbox is not None, "every run has a sandbox"
     settings: Debug = resources.settings
     tests = TestSource(fault.fixed.candidate.parts["tests"])
-    limits = Limits(cpu_s=settings.cpu_s, memory_bytes=settings.memory_mb << 20)
+    language = language_of(fault.fixed)
+    cpu_s, memory_mb = limits_of(language, settings.cpu_s, settings.memory_mb)
+    limits = Limits(cpu_s=cpu_s, memory_bytes=memory_mb << 20)
     source = fault.faulty.candidate.parts["solution"]
-    execution = await resources.sandbox.run(Request(language_of(fault.fixed), source, tests=tests, limits=limits))
+    execution = await resources.sandbox.run(Request(language, source, tests=tests, limits=limits))
     if passes(execution, 1.0):
         return None
     return feedback_text(Verdict(CodeTests.kind, Outcome.FAIL, failure_reason(execution), stored_evidence(execution)))

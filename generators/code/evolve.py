@@ -8,6 +8,7 @@ output is the corpus of the next one. One accepted record: as there, and the par
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -16,9 +17,10 @@ from pydantic import Field
 
 from generators.code.accepted import SOURCE, accepted_chains, entry_point_of
 from generators.code.asking import Asker
-from generators.code.proving import CodeSettings
+from generators.code.dialects import CodeLanguage
+from generators.code.proving import CodeSettings, limits_of
 from generators.code.revising import revise as revise_solution
-from generators.code.solve_with_tests import WRITER, Posed, read_posed, solve
+from generators.code.solve_with_tests import WRITER, Posed, posing, read_posed, solve
 from generators.recipe import Recipe, Resources, SeedRefused
 from records.types import Candidate, Record, Seed, stable_seed
 from verifiers.must_fail import MustFail
@@ -36,7 +38,7 @@ OPERATIONS = {
 class Evolve(CodeSettings):
     """What a user may vary. `operations` are drawn from, one per problem."""
 
-    language: Literal["python"] = "python"
+    language: CodeLanguage = "python"
     operations: tuple[Literal["constraint", "composition", "scale"], ...] = Field(
         ("constraint", "composition", "scale"), min_length=1
     )
@@ -50,10 +52,9 @@ async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
     number = stable_seed(str(resources.run_seed), str(resources.round), parent.candidate.id, "operation")
     operation = settings.operations[number % len(settings.operations)]
     fields = {name: parent.candidate.parts[name] for name in ("problem", "signature", "solution")}
-    answer = await asker.ask(
-        "evolve", WRITER, {**fields, "language": settings.language, "operation": OPERATIONS[operation]}
-    )
-    task = read_posed(answer)
+    fields |= {"language": settings.language, "operation": OPERATIONS[operation], **posing(settings.language)}
+    answer = await asker.ask("evolve", WRITER, fields)
+    task = read_posed(answer, settings.language)
     if "".join(task.problem.split()) == "".join(fields["problem"].split()):
         raise SeedRefused("same_problem", key=answer.reply.key)
     about = {
@@ -74,10 +75,24 @@ async def revise(attempts: Sequence[Record], resources: Resources) -> Candidate 
 def _with_parent(candidate: Candidate, parent: str) -> Candidate:
     """The candidate with the check that the parent's solution does not do; it stands last, as it needs proved tests."""
     entry_point, former = (str(candidate.metadata[name]) for name in ("entry_point", "parent_entry_point"))
-    append = "" if entry_point == former else f"\n\n{entry_point} = {former}\n"
     language = str(candidate.metadata["language"])
-    check = MustFail(language, candidate.parts["tests"], PARENT, append)
+    append = ""
+    if language != "python":  # few of the others can give a function a second name behind its end
+        parent = re.sub(rf"\b{re.escape(former)}\b", entry_point, parent)
+    elif entry_point != former:
+        append = f"\n\n{entry_point} = {former}\n"
+    limits = limits_of(language, MustFail.cpu_s, MustFail.memory_mb)
+    check = MustFail(language, candidate.parts["tests"], PARENT, append, *limits)
     return replace(candidate, parts={**candidate.parts, PARENT: parent}, checks=(*candidate.checks, check))
 
 
-RECIPE = Recipe(NAME, seeds="attempts", settings=Evolve, propose=propose, revise=revise, sandbox=True, corpus=SOURCE)
+RECIPE = Recipe(
+    NAME,
+    seeds="attempts",
+    settings=Evolve,
+    propose=propose,
+    revise=revise,
+    sandbox=True,
+    languages=lambda settings: (settings.language,),
+    corpus=SOURCE,
+)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from generators.code.dialects import DIALECTS
 from generators.recipe import Settings
 from records.types import JSON, Check, Outcome, Record
 from verifiers.agreement import Agreement
@@ -27,7 +28,8 @@ class CodeSettings(Settings):
     ("threshold", AceCoder's 0.8), or "soft", which takes any solution that passes something and stores the rate.
     `solutions` counts the solutions that are written independently for each problem, the example's own among them; up
     to `max_solutions` where they do not agree about the tests. 1 leaves the vote out, and so does 0 for `max_mutants`
-    leave out the trial of the tests by mutants, coverage and reruns.
+    leave out the trial of the tests by mutants, coverage and reruns. `cpu_s` and `memory_mb` are raised to what a
+    language's runtime needs.
     """
 
     temperature: float = Field(0.7, ge=0, le=2)
@@ -60,11 +62,12 @@ def checks_of(
     `attempts` are the earlier ones, oldest first."""
     language, entry_point = str(about["language"]), str(about["entry_point"])
     tests, rate = parts["tests"], settings.required_pass_rate
-    limits: dict[str, Any] = {"cpu_s": settings.cpu_s, "memory_mb": settings.memory_mb}
+    cpu_s, memory_mb = limits_of(language, settings.cpu_s, settings.memory_mb)
+    limits: dict[str, Any] = {"cpu_s": cpu_s, "memory_mb": memory_mb}
     checks: list[Check] = [
         CodeStatic(language, entry_point),
         TestsQuality(language, entry_point, settings.min_tests, settings.min_assertions, standard(attempts, tests)),
-        CodeTests(language, tests, entry_point, rate, settings.cpu_s, settings.memory_mb),
+        CodeTests(language, tests, entry_point, rate, cpu_s, memory_mb),
     ]
     if settings.max_mutants:
         strength = TestsStrength(
@@ -85,6 +88,12 @@ def checks_of(
         votes = min(needed_votes(attempts, parts), settings.max_solutions - 1)
         checks.append(Agreement(language, tests, solutions, keys, failures, votes, rate, **limits))
     return tuple(checks)
+
+
+def limits_of(language: str, cpu_s: float, memory_mb: int) -> tuple[float, int]:
+    """CPU seconds and MiB: what is asked for, raised to what the language's runtime needs."""
+    dialect = DIALECTS[language]
+    return max(cpu_s, dialect.cpu_s), max(memory_mb, dialect.memory_mb)
 
 
 def independent(parts: Mapping[str, str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from generators.code.dialects import named_in
 from served_model.types import Reply, UnreadableReply
 from verifiers.code_blocks import find_blocks, outside_fences, pick_solution
 
@@ -50,7 +51,7 @@ class Revision(BaseModel):
     code: str
 
 
-def read_task(reply: Reply) -> Task:
+def read_task(reply: Reply, language: str = "python") -> Task:
     """The two sections of a problem reply. Raises Unusable: truncated, missing_section, sections_out_of_order,
     unexpected_section, problem_too_short, problem_too_long, not_self_contained, bad_signature, solution_in_problem."""
     if reply.finish_reason != "stop":
@@ -66,8 +67,8 @@ def read_task(reply: Reply) -> Task:
     if len(blocks) != 1 or not blocks[0].closed:
         raise Unusable("bad_signature")
     signature = blocks[0].code.strip()
-    entry_point = _entry_point(signature)
-    if _defines(problem, entry_point):
+    entry_point = _entry_point(signature) if language == "python" else _named_in(language, signature)
+    if _defines(problem, entry_point, language):
         raise Unusable("solution_in_problem")
     return Task(problem, signature, entry_point)
 
@@ -107,6 +108,13 @@ def _entry_point(signature: str) -> str:
     return function.name
 
 
+def _named_in(language: str, signature: str) -> str:
+    name = named_in(language, signature)
+    if name is None:
+        raise Unusable("bad_signature")
+    return name
+
+
 def _is_hinted(function: ast.FunctionDef) -> bool:
     parameters = function.args
     rest = [parameter for parameter in (parameters.vararg, parameters.kwarg) if parameter is not None]
@@ -126,11 +134,19 @@ def _is_free(name: str) -> bool:
     return not (hasattr(builtins, name) or keyword.issoftkeyword(name) or name.startswith(("test", "__")))
 
 
-def _defines(problem: str, entry_point: str) -> bool:
+def _defines(problem: str, entry_point: str, language: str) -> bool:
     """Whether a code block of the problem defines the function with a body, which would give the solution away."""
+    if language != "python":
+        begins = rf"\bview\s+{re.escape(entry_point)}\b[^;]*\bfrom\b" if language == "sql" else _with_body(entry_point)
+        return any(re.search(begins, block.code, re.IGNORECASE) for block in find_blocks(problem))
     definition = re.compile(rf"^def {re.escape(entry_point)}\b.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
     bodies = [match for block in find_blocks(problem) for match in definition.findall(block.code)]
     return any(re.search(r"^\s+(?:return|yield|for|while|if|raise)\b", body, re.MULTILINE) for body in bodies)
+
+
+def _with_body(entry_point: str) -> str:
+    """The function's name, its parameters, and a body in braces that holds a statement."""
+    return rf"\b{re.escape(entry_point)}\s*\([^;{{}}]*\)[^;{{}}]*\{{\s*[^\s}}./]"
 
 
 def read_code(reply: Reply, language: str, entry_point: str = "") -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from generators.code.asking import PACKAGE, Asker
+from generators.code.dialects import DIALECTS
 from generators.code.feedback import feedback_text
 from generators.code.proving import INDEPENDENT, CodeSettings, checks_of, independent, needed_votes
 from generators.code.replies import read_code, read_revision, revised_code
@@ -88,9 +89,15 @@ async def _with_vote(
     return {**parts, f"{INDEPENDENT}{number}": program}, (*calls, call)
 
 
+def about_task(about: Mapping[str, str]) -> dict[str, str]:
+    """The fields of the prompt for a solution."""
+    dialect = DIALECTS[about["language"]]
+    return {**about, "rules": dialect.rules, "quiet": dialect.quiet}
+
+
 async def ask_independent(asker: Asker, about: Mapping[str, str], number: int) -> tuple[str, Call]:
     """One more solution of the same task, written without sight of the first or of the tests."""
-    answer = await asker.ask("solution", SOLVER, about, label=f"{INDEPENDENT}{number}")
+    answer = await asker.ask("solution", SOLVER, about_task(about), label=f"{INDEPENDENT}{number}")
     return read_code(answer.reply, about["language"]), answer.call(f"{INDEPENDENT}{number}")
 
 

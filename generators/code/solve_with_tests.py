@@ -1,22 +1,23 @@
 """Code problems from real snippets, each solved and proved by model-written tests that are themselves on trial.
 
-The recipe of the Llama 3 report (arXiv 2407.21783, section 4.3.1): problem inspired by a snippet, solution with its
-reasoning, static stage, tests, execution, and self-correction with the real error output. An independent solution of
-the same problem has to pass the tests, too. One accepted record: messages = (task with signature, reasoning with
-program), parts = (problem, signature, solution, tests, solution_reply, independent_1).
+In every language that the sandbox runs (`generators/code/dialects.py`). The recipe of the Llama 3 report (arXiv
+2407.21783, section 4.3.1): problem inspired by a snippet, solution with its reasoning, static stage, tests, execution,
+and self-correction with the real error output. An independent solution of the same problem has to pass the tests, too.
+One accepted record: messages = (task with signature, reasoning with program), parts = (problem, signature, solution,
+tests, solution_reply, independent_1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from generators.asking import Answer
 from generators.code.asking import Asker
+from generators.code.dialects import DIALECTS, CodeLanguage, prompt_for_tests
 from generators.code.proving import INDEPENDENT, CodeSettings, checks_of
 from generators.code.replies import Task, Unusable, gives_away, read_code, read_task
-from generators.code.revising import SOLVER, ask_independent, identity, messages_of, revise, voting_keys
+from generators.code.revising import SOLVER, about_task, ask_independent, identity, messages_of, revise, voting_keys
 from generators.code.topics import topic_of
 from generators.recipe import Recipe, Resources, SeedRefused
 from records.types import JSON, Candidate, Seed
@@ -26,9 +27,10 @@ WRITER = "writer"  # the role that invents problem and tests; SOLVER solves and 
 
 
 class SolveWithTests(CodeSettings):
-    """What a user may vary."""
+    """What a user may vary. Snippets are taken in the language of the tasks, or in `any_snippet` language."""
 
-    language: Literal["python"] = "python"
+    language: CodeLanguage = "python"
+    any_snippet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,27 @@ class Posed:
 async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
     """Four calls: problem with signature, solution, tests, and a second solution that only votes.
 
-    Raises SeedRefused where no usable problem comes back.
+    Raises SeedRefused where the snippet is in another language, or no usable problem comes back.
     """
-    language = resources.settings.language
-    answer = await Asker(seed, resources).ask("problem", WRITER, {"language": language, "snippet": seed.text})
-    return [await solve(NAME, seed, Posed(read_posed(answer), answer, {}), resources)]
+    settings: SolveWithTests = resources.settings
+    language = settings.language
+    written_in = seed.fields.get("language", language)
+    if written_in != language and not settings.any_snippet:
+        raise SeedRefused("snippet_in_other_language", language=written_in)
+    fields = {"language": language, "snippet": seed.text, **posing(language)}
+    answer = await Asker(seed, resources).ask("problem", WRITER, fields)
+    return [await solve(NAME, seed, Posed(read_posed(answer, language), answer, {}), resources)]
 
 
-def read_posed(answer: Answer) -> Task:
+def posing(language: str) -> dict[str, str]:
+    """What a prompt for a task says about the language."""
+    return {"form": DIALECTS[language].form, "signature_rule": DIALECTS[language].signature}
+
+
+def read_posed(answer: Answer, language: str) -> Task:
     """The task of a reply. Raises SeedRefused."""
     try:
-        return read_task(answer.reply)
+        return read_task(answer.reply, language)
     except Unusable as error:
         raise SeedRefused(str(error), key=answer.reply.key) from error
 
@@ -63,11 +75,14 @@ async def solve(recipe: str, seed: Seed, posed: Posed, resources: Resources) -> 
     settings: SolveWithTests = resources.settings
     language, task, asker = settings.language, posed.task, Asker(seed, resources)
     about = {"language": language, "problem": task.problem, "signature": task.signature}
-    solution = await asker.ask("solution", SOLVER, about)
+    solution = await asker.ask("solution", SOLVER, about_task(about))
     program = read_code(solution.reply, language, task.entry_point)
     if gives_away(task.problem, program):
         raise SeedRefused("solution_in_problem", key=solution.reply.key)
-    tests = await asker.ask("tests", WRITER, {**about, "min_tests": str(settings.min_tests)})
+    wanted = {name: about[name] for name in ("problem", "signature")} | {"min_tests": str(settings.min_tests)}
+    if language == "python":
+        wanted["language"] = language
+    tests = await asker.ask(prompt_for_tests(language), WRITER, wanted)
     parts = {
         "problem": task.problem,
         "signature": task.signature,
@@ -105,4 +120,12 @@ def _metadata(posed: Posed, resources: Resources) -> dict[str, JSON]:
     }
 
 
-RECIPE = Recipe(NAME, seeds="source_code", settings=SolveWithTests, propose=propose, revise=revise, sandbox=True)
+RECIPE = Recipe(
+    NAME,
+    seeds="source_code",
+    settings=SolveWithTests,
+    propose=propose,
+    revise=revise,
+    sandbox=True,
+    languages=lambda settings: (settings.language,),
+)

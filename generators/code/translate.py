@@ -159,4 +159,13 @@ def _identity(origin: str, attempt: int, answer: Answer, resources: Resources) -
     return stable_hash(NAME, origin, str(resources.round), str(attempt), answer.reply.key)
 
 
-RECIPE = Recipe(NAME, seeds="attempts", settings=Translate, propose=propose, revise=revise, sandbox=True, corpus=SOURCE)
+RECIPE = Recipe(
+    NAME,
+    seeds="attempts",
+    settings=Translate,
+    propose=propose,
+    revise=revise,
+    sandbox=True,
+    languages=lambda settings: settings.languages,
+    corpus=SOURCE,
+)

@@ -151,7 +151,7 @@ async def test_unjudged(sandbox: Any, workers: Any, reason: str, resources: Reso
 
 
 async def test_other_languages_are_unjudged(resources: Resources) -> None:
-    verdict = await quality(GOOD, resources, language="go")
+    verdict = await quality(GOOD, resources, language="cobol")
     assert (verdict.outcome, verdict.reason) == (Outcome.UNJUDGED, "language_not_supported")
 
 

@@ -29,13 +29,19 @@
             return \$check(\$a, \$b, \$c);
         }");
         $hook($check);
-        (static function ($__tests): void {
-            foreach (array_keys($GLOBALS) as $__name) {
-                $$__name = &$GLOBALS[$__name];
-            }
-            unset($__name);
-            eval('?>' . $__tests);
-        })($tests);
+        $broken = false; // an exception ends the tests; what was asserted before it is reported all the same
+        try {
+            (static function ($__tests): void {
+                foreach (array_keys($GLOBALS) as $__name) {
+                    $$__name = &$GLOBALS[$__name];
+                }
+                unset($__name);
+                eval('?>' . $__tests);
+            })($tests);
+        } catch (\Throwable $problem) {
+            $broken = true;
+            fwrite(fopen('php://stderr', 'w'), 'PHP Fatal error:  Uncaught ' . $problem . "\n");
+        }
         $reached = 0;
         foreach ($state->held as $site => $_) {
             $reached += 1;
@@ -47,7 +53,7 @@
             $reached += 1;
             fwrite($channel, "$seal fail $site\n");
         }
-        if ($state->failed) {
+        if ($state->failed || $broken) {
             exit(1);
         }
         fwrite($channel, "$seal end $reached\n");

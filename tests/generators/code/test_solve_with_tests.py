@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 from pydantic import ValidationError
 
+from generators.code.dialects import DIALECTS, prompt_for_tests
 from generators.code.feedback import feedback_text
-from generators.code.solve_with_tests import RECIPE, SolveWithTests
+from generators.code.solve_with_tests import RECIPE, SolveWithTests, posing
 from generators.recipe import Resources, SeedRefused
 from records.types import Candidate, Outcome, Record, Seed, Verdict
 from sandbox import open_sandbox
@@ -459,9 +460,12 @@ FIELDS = {
     "reply_form": "{}",
     "entry_point": "f",
     "translation": "function f(x) { return x; }",
+    "rules": DIALECTS["python"].rules,
+    "quiet": DIALECTS["python"].quiet,
+    **posing("python"),
 }
-PROMPTS = ["problem", "solution", "tests", "revise", "example", "evolve", "document", "rebuild", "explain", "failed"]
-PROMPTS += ["translate", "retranslate", "translation"]
+PROMPTS = ["problem", "solution", "revise", "example", "evolve", "document", "rebuild", "explain", "failed"]
+PROMPTS += ["translate", "retranslate", "translation", *(prompt_for_tests(language) for language in DIALECTS)]
 
 
 @pytest.mark.parametrize("name", [*PROMPTS, "fidelity"])
