@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from flows import terminal
-from flows.commands import judge, machine, rows, runs, sandbox
+from flows.commands import judge, machine, rows, runs, sandbox, serving
 from flows.errors import ConfigError, UserError
 from flows.frugal import limit_arenas
 from flows.version import VERSION
@@ -42,12 +42,16 @@ COMMANDS = (
     runs.report,
     runs.inspect,
     machine.deploy,
+    serving.serve,
     machine.doctor,
 )
 """In the order of `provender --help`."""
 
+FOREIGN_OPTIONS = {"ignore_unknown_options": True}
+"""Of vLLM, which may also stand without `--` before them."""
+
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command(context_settings=FOREIGN_OPTIONS if _command is serving.serve else {})(_command)
 app.add_typer(sandbox.app)
 app.add_typer(judge.app)
 

@@ -54,7 +54,18 @@ def assert_one_line(result: subprocess.CompletedProcess[str], status: int, *part
 def test_help_of_every_command(provender: Provender) -> None:
     overview = provender("--help")
     assert overview.returncode == 0
-    for command in ("rehearse", "make", "verify", "curate", "export", "report", "inspect", "doctor", "sandbox"):
+    for command in (
+        "rehearse",
+        "make",
+        "verify",
+        "curate",
+        "export",
+        "report",
+        "inspect",
+        "serve",
+        "doctor",
+        "sandbox",
+    ):
         assert command in overview.stdout
         assert provender(command, "--help").returncode == 0
 
@@ -74,10 +85,24 @@ def test_help_of_every_command(provender: Provender) -> None:
         (["inspect", "absent"], "not a run folder"),
         (["export", "absent", "--out", "x"], "not a run folder"),
         (["export", "absent", "--out", "x", "--format", "csv"], "unknown export"),
+        (["serve"], "MODEL"),
+        (["serve", "org/model", "--device", "abacus"], "--device"),
+        (["serve", "org/model", "--port", "0"], "--port"),
     ],
 )
 def test_usage_errors(provender: Provender, arguments: list[str], part: str) -> None:
     assert_one_line(provender(*arguments), 2, part)
+
+
+def test_what_serve_refuses_in_a_moment(provender: Provender, tmp_path: Path) -> None:
+    for arguments, part in (
+        (["./absent"], "no such model folder"),
+        ([tmp_path], "config.json"),
+        (["org/model", "--env", tmp_path / "env"], "--yes"),
+        (["org/model", "--", "--port", "9"], "not after --"),
+    ):
+        assert_one_line(provender("serve", *arguments), 1, part)
+    assert not (tmp_path / "env").exists()
 
 
 def test_config_errors(provender: Provender, tmp_path: Path) -> None:
