@@ -7,8 +7,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from opentelemetry import trace
-
 import verifiers
 from flows.seed_gate import SeedGate
 from generators.recipe import Recipe, Resources, SeedRefused
@@ -16,10 +14,9 @@ from records.accounts import Accounts, StageCount
 from records.types import Candidate, Drop, Outcome, Record, Seed
 from sandbox.types import SandboxError, SandboxUnavailable
 from served_model.meter import Halted
+from served_model.spans import span
 from served_model.types import RequestRefused, UnreadableReply
 from verifiers.base import Resources as VerifyResources
-
-tracer = trace.get_tracer("provender")
 
 Listener = Callable[[str, Outcome | None, str], None]
 """Told "seed" when a seed is finished (with a reason where it gave nothing), "record" when a chain is finished."""
@@ -74,7 +71,7 @@ class Loop:
     async def _work_within_limits(self, seed: Seed) -> ShardResult:
         """A seed that a limit stops on its way counts as not worked; its replies are in the journal."""
         try:
-            with tracer.start_as_current_span("seed", attributes={"provender.seed": seed.id}):
+            with span("seed", attributes={"provender.seed": seed.id}):
                 return await self._work_seed(seed)
         except Halted as halt:
             result = ShardResult(cut=halt.reason)
@@ -96,7 +93,7 @@ class Loop:
 
     async def _propose(self, seed: Seed, result: ShardResult) -> list[Candidate]:
         try:
-            with tracer.start_as_current_span("propose"):
+            with span("propose"):
                 candidates = await self.recipe.propose(seed, self.resources)
         except SeedRefused as refusal:
             self._drop(result, Drop(seed.id, self.recipe.name, "propose", refusal.reason, refusal.evidence))
@@ -126,10 +123,10 @@ class Loop:
     async def _verify(self, candidate: Candidate, result: ShardResult) -> Record:
         count = result.accounts.stage(self.recipe.name, "verify")
         count.entered += 1
-        with tracer.start_as_current_span("verify", attributes={"provender.record": candidate.id}) as span:
+        with span("verify", attributes={"provender.record": candidate.id}) as current:
             record = Record(candidate, await verifiers.verify_all(candidate, self.verify))
-            span.set_attribute("provender.outcome", str(record.outcome))
-            span.set_attribute("provender.decided_by", f"{record.deciding.check}: {record.deciding.reason}")
+            current.set_attribute("provender.outcome", str(record.outcome))
+            current.set_attribute("provender.decided_by", f"{record.deciding.check}: {record.deciding.reason}")
         _count_outcome(count, record)
         self.seen(record)
         return record
@@ -139,7 +136,7 @@ class Loop:
         count = result.accounts.stage(self.recipe.name, "revise")
         count.entered += 1
         try:
-            with tracer.start_as_current_span("revise", attributes={"provender.record": attempts[-1].candidate.id}):
+            with span("revise", attributes={"provender.record": attempts[-1].candidate.id}):
                 revision = await self.recipe.revise(attempts, self.resources)
         except SandboxUnavailable:
             raise

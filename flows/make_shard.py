@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
-from opentelemetry import trace
 
 from flows.config import RunConfig
 from flows.errors import UserError
@@ -26,10 +25,9 @@ from records.schema import DROPS, RECORDS, drop_row, record_row
 from records.tables import read_extra, write_table
 from records.types import Outcome
 from served_model.journal import Journal, read_journal
+from served_model.spans import span
 from served_model.types import Usage
 from verifiers.base import Resources as VerifyResources
-
-tracer = trace.get_tracer("provender")
 
 UNJUDGED_ALARM = 20
 """Finished chains of a shard after which a majority of UNJUDGED ones stops the run: then the judge is broken."""
@@ -88,7 +86,7 @@ async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
     if path.exists() and not (summary := ShardSummary.read(path)).cut:
         return summary
     with (
-        tracer.start_as_current_span("shard", attributes={"provender.run": job.out.name, "provender.shard": path.name}),
+        span("shard", attributes={"provender.run": job.out.name, "provender.shard": path.name}),
         contextlib.closing(Journal.open(folder.journal(plan.slug, job.shard))) as journal,
     ):
         async with workbench(job.config) as bench:
@@ -142,7 +140,7 @@ def _refuse_broken_judgement(plan: RecipePlan, result: ShardResult) -> None:
 
 def _commit(folder: RunFolder, path: Path, summary: ShardSummary, result: ShardResult, journal: Journal) -> None:
     """Replies first, then losses, then the name that says done."""
-    with tracer.start_as_current_span("commit", attributes={"provender.shard": path.name}):
+    with span("commit", attributes={"provender.shard": path.name}):
         journal.sync()
         rows = [record_row(record, record is chain[-1], SOFTWARE) for chain in result.chains for record in chain]
         write_table(folder.drops_of(path), DROPS, [drop_row(drop) for drop in result.drops])

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
-import openai
 from numpy.typing import NDArray
 
 from served_model.config import ModelConfig
@@ -43,7 +42,10 @@ class ServedEmbedder:
     """Asks /v1/embeddings (vLLM, OpenAI, the rehearsal model)."""
 
     def __init__(self, config: ModelConfig) -> None:
+        import openai  # 20 MB and a third of a second, which runs without an embedder need not pay
+
         self.name = config.name
+        self._refusal = openai.OpenAIError
         self._sdk = openai.OpenAI(
             base_url=config.base_urls[0],
             api_key=config.api_key or "none",
@@ -63,7 +65,7 @@ class ServedEmbedder:
         given = [text or " " for text in batch]
         try:
             answer = self._sdk.embeddings.create(model=self.name, input=given, encoding_format="float")
-        except openai.OpenAIError as error:
+        except self._refusal as error:
             problem = " ".join(str(error).split())[:300]
             raise ModelUnavailable(f"embeddings of model {self.name!r}: {problem}") from error
         rows = sorted(answer.data, key=lambda item: item.index)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from opentelemetry import trace
 
 from served_model.journal import Journal
+from served_model.spans import span
 from served_model.structured import RawModel, ask_readable
 from served_model.types import ChatRequest, ModelError, Reply, Usage
-
-tracer = trace.get_tracer("provender")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +61,10 @@ class JournaledModel:
         """One reply, unparsed, stored before it is returned. Concurrent askers of one key share one call."""
         key = self._model.key(request)
         # Names of OpenTelemetry's conventions for generative models, and our own.
-        with tracer.start_as_current_span(f"chat {request.role}", kind=trace.SpanKind.CLIENT) as span:
+        with span(f"chat {request.role}", kind=trace.SpanKind.CLIENT) as current:
             reply = await self._replay_or_ask(key, request)
-            if span.is_recording():
-                span.set_attributes(_attributes(request, reply))
+            if current.is_recording():
+                current.set_attributes(_attributes(request, reply))
             return reply
 
     async def _replay_or_ask(self, key: str, request: ChatRequest) -> Reply:

@@ -1,8 +1,8 @@
 """One configured model behind its endpoints: sends a request until there is a reply or nothing more to try.
 
-The `openai` SDK supplies addresses, credentials and the list of served models. Chat completions go through a bare
-aiohttp session: the SDK's own request path costs about 0.7 ms of CPU a request where the bare session costs 0.1 ms
-(benchmarks/client_overhead.py), and its models would be thrown away at once. All retries of the product are here.
+Requests go through a bare aiohttp session: the `openai` SDK's own request path costs about 0.7 ms of CPU a request
+where the bare session costs 0.1 ms (benchmarks/client_overhead.py), its models would be thrown away at once, and its
+import alone costs 20 MB and a third of a second. All retries of the product are here.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 import aiohttp
-import openai
 
 from served_model.config import ModelConfig
 from served_model.endpoints import Endpoint, EndpointPool, Lease
 from served_model.keys import request_key
+from served_model.listing import list_models
 from served_model.retry import Failure, Fault, pause_seconds
 from served_model.server_load import LoadWatch
 from served_model.types import ChatRequest, Listing, ModelUnavailable, Reply, RequestRefused, Usage
@@ -28,7 +28,7 @@ PROMPT_HEADER = "X-Provender-Prompt"
 REPAIRS_HEADER = "X-Provender-Repairs"
 KEY_HEADER = "X-Provender-Key"
 IDLE_CONNECTION_S = 4.0  # below the 5 s of uvicorn (vLLM): else requests go out on connections that just closed
-LISTING_TIMEOUT_S = 5.0  # of the list of served models, which only makes an error message better
+USER_AGENT = "provender"
 SHORTEST_SECRET = 6  # characters; shorter "keys" are words like "none", and blotting them out garbles messages
 
 
@@ -68,14 +68,13 @@ class ModelService:
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
-        self._sdk = _sdk_client(config)
         self._pool = EndpointPool(
             tuple(Endpoint(url, config.max_in_flight, config.cooldown_s, config.api) for url in config.base_urls),
             config.max_in_flight,
         )
-        self._headers = {"Content-Type": "application/json", "User-Agent": self._sdk.user_agent}
+        self._headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
         if config.api_key:
-            self._headers |= self._sdk.auth_headers
+            self._headers["Authorization"] = f"Bearer {config.api_key}"
         self._session: aiohttp.ClientSession | None = None
         self._watch: LoadWatch | None = None
         self._last_key: tuple[ChatRequest, str] | None = None
@@ -146,7 +145,6 @@ class ModelService:
             self._watch.stop()
         if self._session is not None:
             await self._session.close()
-        await self._sdk.close()
 
     def _reply(self, key: str, completion: Completion) -> Reply:
         self._last_reply = asyncio.get_running_loop().time()
@@ -229,14 +227,8 @@ class ModelService:
         return "check base URL and account; no request to this model can succeed"
 
     async def _listing(self, url: str) -> Listing:
-        try:
-            page = await self._sdk.with_options(base_url=url).models.list()
-        except openai.APIConnectionError:
-            return Listing(problem="it does not answer", usable=False)
-        except (openai.OpenAIError, ValueError) as error:
-            refused = isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError)
-            return Listing(problem=f"no list of models: {self._redact(one_line(str(error)))}", usable=not refused)
-        return Listing(tuple(one_line(str(model.id)) for model in page.data or ()))
+        listing = await list_models(url, self._headers)
+        return replace(listing, problem=self._redact(listing.problem))
 
     def _redact(self, text: str) -> str:
         """Some servers repeat the key they were given in their error message."""
@@ -253,13 +245,3 @@ class ModelService:
             )
             self._watch = LoadWatch(self._pool, self._open_session)
         return self._session
-
-
-def _sdk_client(config: ModelConfig) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(
-        base_url=config.base_urls[0],
-        api_key=config.api_key or "none",
-        max_retries=0,
-        timeout=LISTING_TIMEOUT_S,
-        http_client=openai.DefaultAioHttpClient(),
-    )

@@ -98,7 +98,7 @@ class _ModelRefusal(Exception):
 def _completion(body: Any) -> Completion:
     choices = body.get("choices") if isinstance(body, dict) else None
     if not isinstance(choices, list) or not choices:
-        raise Malformed(f"the answer holds no choices{_said(body)}")
+        raise Malformed(f"the answer holds no choices{said(body)}")
     choice = choices[0]
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
@@ -141,7 +141,7 @@ def _failure_of_status(status: int, headers: Mapping[str, str], body: bytes) -> 
     if fault is Fault.OVERLOADED and _error_code(answer) == "insufficient_quota":
         fault = Fault.PERMANENT  # OpenAI's way to say that the account is empty: patience does not help
     retry_after = retry_after_seconds(headers.get("Retry-After"))
-    return Failure(fault, f"HTTP {status}{_said(answer)}", status, retry_after)
+    return Failure(fault, f"HTTP {status}{said(answer)}", status, retry_after)
 
 
 def _error_code(answer: Any) -> Any:
@@ -149,8 +149,8 @@ def _error_code(answer: Any) -> Any:
     return error.get("code") if isinstance(error, dict) else None
 
 
-def _said(answer: Any) -> str:
-    """The server's own words, from the shapes that OpenAI, vLLM and FastAPI use."""
+def said(answer: Any) -> str:
+    """The server's own words as the end of a sentence, from the shapes that OpenAI, vLLM and FastAPI use."""
     if isinstance(answer, dict):
         error = answer.get("error", answer)
         answer = error.get("message", error.get("detail", "")) if isinstance(error, dict) else error

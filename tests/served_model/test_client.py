@@ -43,7 +43,7 @@ async def test_one_request(server, config_of, request_of):
     assert seen.headers["X-Provender-Key"] == reply.key
     assert seen.headers["X-Provender-Prompt"] == "p%C3%A4th/x%0Ay"
     assert seen.headers["Authorization"] == f"Bearer {SECRET}"
-    assert seen.headers["User-Agent"].startswith("AsyncOpenAI/Python")
+    assert seen.headers["User-Agent"] == "provender"
     assert (counts.requests, counts.retries, counts.replies, counts.usage) == (1, 0, 1, Usage(3, 5))
 
 
@@ -145,7 +145,7 @@ async def test_permanent_faults_stop_at_once_with_one_clear_line(status, server,
 async def test_an_unknown_model_at_a_server_that_lists_none(server, config_of, request_of, answers):
     server.default = lambda seen: answers.fails(404)
     async with ChatClient({"default": config_of(server, base_urls=(f"{server.url}/wrong",))}) as client:
-        assert "no list of models: Error code: 404" in str(await error_of(client, request_of()))
+        assert "no list of models: HTTP 404" in str(await error_of(client, request_of()))
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
