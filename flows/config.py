@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from flows.config_errors import describe
+from flows.config_section import Section
+from flows.engine_settings import EngineSettings
 from flows.errors import ConfigError
 from sandbox.engine import IMAGE
 from served_model.reward import Api
@@ -21,15 +23,11 @@ ROLES = ("default", "writer", "solver", "judge", "jury", "guard", "reward", "emb
 are told apart by a number: `jury-2`."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """A served model: where it answers and under which name."""
 
     base_url: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = Field(
@@ -76,7 +74,7 @@ class ModelSettings(_Section):
         return self
 
 
-class RecipeChoice(_Section):
+class RecipeChoice(Section):
     """One recipe of the run, how much of it, and from which corpus."""
 
     use: str = Field(description='Recipe name such as "math/solve", or "path/to/file.py:NAME".')
@@ -87,7 +85,7 @@ class RecipeChoice(_Section):
     settings: dict[str, Any] = Field(default_factory=dict, description="The recipe's own settings.")
 
 
-class Budget(_Section):
+class Budget(Section):
     """Limits that end a run cleanly. They are looked at before each request and after each candidate."""
 
     tokens: int | None = Field(None, ge=1, description="Prompt and completion tokens of all models.")
@@ -101,7 +99,7 @@ class Budget(_Section):
     )
 
 
-class SandboxSettings(_Section):
+class SandboxSettings(Section):
     """Where programs that a model wrote are run."""
 
     backend: Literal["auto", "docker", "namespaces"] = Field(
@@ -118,7 +116,7 @@ class SandboxSettings(_Section):
     )
 
 
-class JudgingSettings(_Section):
+class JudgingSettings(Section):
     """What judges must be. It changes no row: known answers are mixed in by the recipes' own settings."""
 
     min_accuracy: float = Field(
@@ -127,7 +125,7 @@ class JudgingSettings(_Section):
     other_than_generator: bool = Field(False, description="Whether judges must be other models than writer and solver.")
 
 
-class ObserveSettings(_Section):
+class ObserveSettings(Section):
     """How a run can be watched from outside. None of it affects rows."""
 
     metrics_port: int | None = Field(
@@ -141,7 +139,7 @@ class ObserveSettings(_Section):
     )
 
 
-class RehearsalSettings(_Section):
+class RehearsalSettings(Section):
     """The double that plays the model: how much goes wrong, and from which seed. `provender rehearse` sets it."""
 
     fault_rate: float = Field(0.3, ge=0, le=1, description="Share of replies with a planted fault.")
@@ -166,7 +164,7 @@ def _role_properties(schema: dict[str, Any]) -> None:
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """All that a run is told. What affects rows enters the run's fingerprint, the rest does not."""
 
     name: _Name = Field(description="Name of the run: letters, digits, dot, dash, underscore.")
@@ -177,6 +175,7 @@ class RunConfig(_Section):
     )
     recipes: list[RecipeChoice] = Field(min_length=1, description="What to make.")
     budget: Budget = Budget()
+    engine: EngineSettings = EngineSettings()
     sandbox: SandboxSettings = SandboxSettings()
     observe: ObserveSettings = ObserveSettings()
     judging: JudgingSettings = JudgingSettings()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from curation.selection import Selection
 from flows import progress
 from flows.artifacts import LiveProgress, show_result, spent_line
 from flows.budget import Spending, paid_before
+from flows.cluster import WorkShard, cluster
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.engine import prefect_api
@@ -124,7 +126,8 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         async with workbench(config, paid_before(folder)) as bench:
             spending = Spending(config, bench.meter.usage)
             with observed(config.observe, bench):
-                results = await _make_recipes(live, folder, sizes, bench)
+                async with _workers(folder, config, bench) as work:
+                    results = await _make_recipes(live, folder, sizes, bench, work)
         if config.review:
             description |= await _reviewed(plan, folder, results, description)
         return publish(plan, folder, results, description, spending)
@@ -177,8 +180,18 @@ def shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int]
     return {one.slug: shard_size(one.choice.target, config.shard_size) for one in plan.recipes}
 
 
+@asynccontextmanager
+async def _workers(folder: RunFolder, config: RunConfig, bench: Workbench) -> AsyncIterator[WorkShard]:
+    """Who works the shards: this process, or those of a cluster."""
+    if config.engine.runner == "threads":
+        yield work_shard
+        return
+    async with cluster(folder, config, bench) as work:
+        yield work
+
+
 async def _make_recipes(
-    live: LiveProgress, folder: RunFolder, sizes: dict[str, int], bench: Workbench
+    live: LiveProgress, folder: RunFolder, sizes: dict[str, int], bench: Workbench, work: WorkShard
 ) -> Sequence[RecipeResult]:
     """All recipes side by side, so that the server is kept full while one of them waits for its verdicts.
 
@@ -209,7 +222,7 @@ async def _make_recipes(
             lookahead=config.lookahead,
             size=sizes[recipe.slug],
             halted=lambda: bench.meter.halted or bench.tally(recipe.slug).stop.reason,
-            work=lambda job: live.shown(recipe.slug, work_shard(job, recipe.slug)),
+            work=lambda job: live.shown(recipe.slug, work(job, recipe.slug)),
             job=lambda shard: ShardJob(config, root, index, shard),
             room=bench.gate.room,
             judges=JudgeWatch(config.judging.min_accuracy),

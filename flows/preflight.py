@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from corpus.errors import CorpusError
 from flows import progress
+from flows.cluster import require_runner
 from flows.config import SandboxSettings, api_key
 from flows.errors import ConfigError, UserError
 from flows.judging import require_other_judge
@@ -32,6 +33,7 @@ async def preflight(plan: RunPlan, folder: RunFolder) -> None:
 
 def require_inputs(plan: RunPlan, folder: RunFolder) -> None:
     """Refuse an empty corpus, a missing API key and a full disk. Raises ConfigError."""
+    require_runner(plan.config.engine)
     for settings in plan.config.models.values():
         api_key(settings)
     for line in _corpus_faults(plan, folder):

@@ -67,9 +67,9 @@ _WORKBENCH: ContextVar[Workbench] = ContextVar("provender_workbench")
 @asynccontextmanager
 async def workbench(config: RunConfig, paid: Mapping[str, Usage] | None = None) -> AsyncIterator[Workbench]:
     """The workbench of this context, or a new one that is closed at the end; `paid` is what counts as spent already."""
-    shared = _WORKBENCH.get(None)
-    if shared is not None:
-        yield shared
+    given = _WORKBENCH.get(None)
+    if given is not None:
+        yield given
         return
     client = ChatClient(model_configs(config))
     seen = Seen()
@@ -79,15 +79,24 @@ async def workbench(config: RunConfig, paid: Mapping[str, Usage] | None = None) 
     ticking = asyncio.create_task(gate.run())
     meter = Meter(_limits(config), price_table(config), dict(paid or {}))
     bench = Workbench(client, sandbox, workers, gate, meter, {}, config.budget.candidates_per_record, seen)
-    token = _WORKBENCH.set(bench)
     try:
-        yield bench
+        with using(bench):
+            yield bench
     finally:
-        _WORKBENCH.reset(token)
         ticking.cancel()
         await client.close()
         await workers.aclose()
         await sandbox.aclose()
+
+
+@contextmanager
+def using(bench: Workbench) -> Iterator[None]:
+    """Make it the workbench of this context: for a worker process, whose shards come one by one."""
+    token = _WORKBENCH.set(bench)
+    try:
+        yield
+    finally:
+        _WORKBENCH.reset(token)
 
 
 def _limits(config: RunConfig) -> Limits:

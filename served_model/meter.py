@@ -127,7 +127,7 @@ class Meter:
             if not limit:
                 break
             if not self._in_flight:
-                self._halt(limit)
+                self.halt(limit)
                 raise Halted(limit)
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._line.append(future)
@@ -146,6 +146,14 @@ class Meter:
             self._typical.setdefault((model, request.prompt), _Typical()).learn(_characters(request), usage)
         self._wake()
 
+    def spent_elsewhere(self, model: str, usage: Usage) -> None:
+        """Count what another process has spent for this run."""
+        self._spent += self._cost(model, usage.prompt_tokens, usage.completion_tokens)
+        self.usage[model] = self.usage.get(model, Usage()) + usage
+        limit = self._limit_of(self._spent)
+        if limit:
+            self.halt(limit)
+
     def expected(self, model: str, request: ChatRequest) -> Cost:
         """What the request will cost, as far as the replies to its prompt tell."""
         typical = self._typical.get((model, request.prompt)) or _Typical()
@@ -156,12 +164,12 @@ class Meter:
 
     def out_of_time(self) -> Halted:
         """The error of a request that the time limit cut off."""
-        self._halt("budget: hours")
+        self.halt("budget: hours")
         return Halted(self.halted)
 
     def _limit_of(self, cost: Cost) -> str:
         if asyncio.get_running_loop().time() >= self.limits.ends_at:
-            self._halt("budget: hours")
+            self.halt("budget: hours")
             return self.halted
         if cost.tokens > self.limits.tokens:
             return "budget: tokens"
@@ -171,7 +179,8 @@ class Meter:
         price = self.prices.get(model, Price())
         return Cost(prompt_tokens + completion_tokens, price.of(prompt_tokens, completion_tokens))
 
-    def _halt(self, limit: str) -> None:
+    def halt(self, limit: str) -> None:
+        """Let no further request out: the limit is met, here or in another process of the run."""
         self.halted = self.halted or limit
         self._wake()
 

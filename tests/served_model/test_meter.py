@@ -112,3 +112,13 @@ async def test_who_is_cancelled_while_in_flight_gives_his_promise_back() -> None
     assert not second.done()  # the first one's promise leaves no room for it
     first.cancel()
     assert (await second).text == "text"
+
+
+async def test_what_other_processes_spend_counts_and_halts() -> None:
+    meter = Meter(Limits(tokens=1000, money=2.0), {"m": Price(prompt=1e4, completion=0)})
+    meter.spent_elsewhere("m", Usage(100, 500))
+    assert not meter.halted and meter.usage == {"m": Usage(100, 500)}
+    meter.spent_elsewhere("m", Usage(101, 0))
+    assert meter.halted == "budget: money" and meter.usage == {"m": Usage(201, 500)}
+    with pytest.raises(Halted, match="budget: money"):
+        await metered(meter, random.Random(0)).complete(request_of(0))

@@ -1,0 +1,112 @@
+"""A worker process of a cluster: one event loop and one workbench for all the shards that it has in work.
+
+A cluster's task is a function in a thread. Would each have its own loop, client and sandbox, then the end of every
+shard would idle the served model; so the threads hand their shards to one loop, which lives as long as the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.make_shard import ShardSummary, make_shard
+from flows.orders import Order, Pulse
+from flows.workbench import Workbench, using, workbench
+from records.types import Outcome
+from served_model.journal import JournalBusy
+
+LINGER_S = 5.0
+"""Seconds that a workbench stays open without a shard: the next one is mostly on its way."""
+
+BUSY_S = 1.0
+"""Seconds between two tries to get a journal that another worker, which counts as lost, still holds."""
+
+
+@task(name="shard", task_run_name="{order.slug}-{order.job.shard:05d}", cache_policy=NO_CACHE, persist_result=False)
+def work_order(order: Order) -> ShardSummary:
+    """Work one shard of a few hundred seeds in this process. One that is finished already costs nothing."""
+    return _hands().work(order)
+
+
+@cache
+def _hands() -> Hands:
+    """Of this process: tasks of a cluster share nothing but the process they run in."""
+    return Hands()
+
+
+@dataclass
+class _Open:
+    bench: Workbench
+    closing: asyncio.Event
+    keeper: asyncio.Task[None]
+    shards: int = 0
+
+
+class Hands:
+    """Works orders on an event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._open: dict[tuple[Path, str], _Open] = {}
+        self._opening = asyncio.Lock()
+        threading.Thread(target=self._loop.run_forever, name="shards", daemon=True).start()
+
+    def work(self, order: Order) -> ShardSummary:
+        """Work one order; for any thread. Raises what stops the run, and Recalled."""
+        return asyncio.run_coroutine_threadsafe(self._work(order), self._loop).result()
+
+    async def _work(self, order: Order) -> ShardSummary:
+        place = order.job.out, order.start
+        async with self._opening:
+            opened = self._open.get(place) or await self._open_bench(order)
+            self._open[place] = opened
+            opened.shards += 1
+        try:
+            with using(opened.bench):
+                return await Pulse(order, opened.bench.meter.halt).while_wanted(_make(order))
+        finally:
+            opened.shards -= 1
+            if not opened.shards:
+                self._loop.call_later(LINGER_S, self._close, place)
+
+    async def _open_bench(self, order: Order) -> _Open:
+        ready: asyncio.Future[Workbench] = self._loop.create_future()
+        closing = asyncio.Event()
+
+        async def keep() -> None:
+            async with workbench(order.job.config, order.paid) as bench:
+                ready.set_result(bench)
+                await closing.wait()
+
+        keeper = asyncio.create_task(keep())
+        both: tuple[asyncio.Future[Any], asyncio.Future[Any]] = (ready, keeper)
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if keeper.done():
+            keeper.result()  # raises what kept it from opening
+        return _Open(ready.result(), closing, keeper)
+
+    def _close(self, place: tuple[Path, str]) -> None:
+        opened = self._open.get(place)
+        if opened is not None and not opened.shards:
+            del self._open[place]
+            opened.closing.set()
+
+
+async def _make(order: Order) -> ShardSummary:
+    """The shard's summary. Where a worker that counts as lost still holds the journal, it ends or is recalled first."""
+    while True:
+        with contextlib.suppress(JournalBusy):
+            return await make_shard(order.job, _nobody)
+        await asyncio.sleep(BUSY_S)
+
+
+def _nobody(kind: str, outcome: Outcome | None, reason: str) -> None:
+    """Nobody listens to single records here: the summary tells their numbers."""
