@@ -7,9 +7,8 @@ import contextlib
 import importlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,14 +18,14 @@ from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner
 
 from flows import progress
-from flows.config import RunConfig
 from flows.engine_settings import EngineSettings
 from flows.errors import ConfigError, UserError
 from flows.make_shard import ShardJob, ShardSummary, usage_of
 from flows.orders import Heart, Order, shard_name
 from flows.run_folder import RunFolder
+from flows.run_store import RunStore
 from flows.workbench import Workbench
-from flows.worker import work_order
+from flows.worker import Worked, work_order
 from records.types import Outcome
 from served_model.types import Usage
 
@@ -36,24 +35,16 @@ MOST_WAITERS = 4096
 WorkShard = Callable[[ShardJob, str], Awaitable[ShardSummary]]
 
 
-@asynccontextmanager
-async def cluster(folder: RunFolder, config: RunConfig, bench: Workbench) -> AsyncIterator[WorkShard]:
-    """How shards are worked on the cluster that the config names. Raises UserError where it cannot be had."""
-    heart = Heart(folder.root, lambda: bench.meter.halted)
-    async with heart.beating():
-        with ThreadPoolExecutor(MOST_WAITERS, "waits-for-shard") as waiters, _running(config.engine) as runner:
-            yield Crew(runner, heart, folder, bench, waiters).work
-
-
 @dataclass
 class Crew:
     """Workers that nobody sees: shards go out as orders, and come back as files and summaries."""
 
     runner: TaskRunner[Any]
+    waiters: ThreadPoolExecutor
     heart: Heart
     folder: RunFolder
     bench: Workbench
-    waiters: ThreadPoolExecutor
+    store: RunStore | None = None
     started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     async def work(self, job: ShardJob, slug: str) -> ShardSummary:
@@ -62,21 +53,32 @@ class Crew:
         if path.exists() and not (summary := ShardSummary.read(path)).cut:
             return self._tell(slug, summary)
         before = self._paid(slug, job.shard)
-        order = Order(self._own(job), slug, self.heart.start, dict(self.bench.meter.usage))
+        run = "" if self.store is None else self.store.name
+        order = Order(self._own(job), slug, run, self.heart.start, dict(self.bench.meter.usage))
         future = await asyncio.to_thread(self.runner.submit, work_order, {"order": order})
         try:
             name = shard_name(slug, job.shard)
-            summary = await asyncio.get_running_loop().run_in_executor(self.waiters, _result, future, name)
+            worked = await asyncio.get_running_loop().run_in_executor(self.waiters, _result, future, name)
         except asyncio.CancelledError:
             self.heart.recalled.add(shard_name(slug, job.shard))
             _cancel(future)
             await self.heart.beat()
             raise
+        summary = worked.summary
+        if self.store is not None:
+            await asyncio.to_thread(self._take_in, slug, worked)
         for model, usage in summary.usage.items():
             known = before.get(model, Usage())
             new = Usage(usage.prompt_tokens - known.prompt_tokens, usage.completion_tokens - known.completion_tokens)
             self.bench.meter.spent_elsewhere(model, new)
         return self._tell(slug, summary)
+
+    def _take_in(self, slug: str, worked: Worked) -> None:
+        """This worker's files are the shard's, whoever else may have worked it."""
+        assert self.store is not None
+        self.store.fetch_shard(self.folder, worked.files)
+        if not worked.summary.cut:
+            self.store.put_done(slug, worked.summary.shard, worked.files)
 
     def _paid(self, slug: str, shard: int) -> dict[str, Usage]:
         """What earlier starts have paid for a shard; the run's meter has counted it."""
@@ -149,7 +151,8 @@ def _module(runner: str) -> Any:
 
 
 @contextlib.contextmanager
-def _running(settings: EngineSettings) -> Iterator[TaskRunner[Any]]:
+def running(settings: EngineSettings) -> Iterator[tuple[TaskRunner[Any], ThreadPoolExecutor]]:
+    """The task runner, connected, and threads to wait in for its results. Raises UserError."""
     module = _module(settings.runner)
     runner = _dask(module, settings) if settings.runner == "dask" else _ray(module, settings)
     with contextlib.ExitStack() as stack:
@@ -159,7 +162,7 @@ def _running(settings: EngineSettings) -> Iterator[TaskRunner[Any]]:
         except (OSError, TimeoutError, ConnectionError, RuntimeError) as error:
             where = settings.address or "on this machine"
             raise UserError(f"engine: no {settings.runner} cluster {where}: {error}") from error
-        yield runner
+        yield runner, stack.enter_context(ThreadPoolExecutor(MOST_WAITERS, "waits-for-shard"))
 
 
 def _dask(module: Any, settings: EngineSettings) -> Any:
@@ -183,9 +186,9 @@ def _ray(module: Any, settings: EngineSettings) -> Any:
     return module.RayTaskRunner(init_kwargs={"num_cpus": settings.workers, "include_dashboard": False})
 
 
-def _result(future: PrefectFuture[ShardSummary], name: str) -> ShardSummary:
+def _result(future: PrefectFuture[Worked], name: str) -> Worked:
     result = future.result()
-    if not isinstance(result, ShardSummary):
+    if not isinstance(result, Worked):
         raise UserError(f"{name}: its task ended without a summary: {result!r}; see the workers' logs")
     return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flows.config_section import Section
 
@@ -30,3 +30,18 @@ class EngineSettings(Section):
     shards_per_worker: int = Field(
         2, ge=1, le=64, description="Shards that a process of the run's own Dask cluster has in work at a time."
     )
+    storage: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9]*://[^?#]+$",
+        description="Where workers and later machines find the run: s3://bucket/prefix (extra s3), gs://bucket/prefix "
+        "(gcsfs); none: the run folder alone, which workers on other machines must share.",
+    )
+
+    @field_validator("storage")
+    @classmethod
+    def _no_secrets(cls, url: str | None) -> str | None:
+        if url is not None and "@" in url:
+            raise ValueError("no credentials in the URL: give them by the environment (AWS_ACCESS_KEY_ID and the like)")
+        if url is not None and url.startswith("file:"):
+            raise ValueError("a shared disk needs no storage: name a folder on it with --out")
+        return url

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +20,7 @@ from curation.selection import Selection
 from flows import progress
 from flows.artifacts import LiveProgress, show_result, spent_line
 from flows.budget import Spending, paid_before
-from flows.cluster import WorkShard, cluster
+from flows.cluster import WorkShard
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.engine import prefect_api
@@ -36,9 +35,11 @@ from flows.preflight import preflight, require_inputs
 from flows.publish import publish
 from flows.review import Rejected, require_reviewer, reviewed
 from flows.run_folder import RunFolder, fingerprint, locked, require_same_run, require_writable
+from flows.run_store import run_store
 from flows.seed_plan import shard_size
 from flows.settle import Published, describe_run
 from flows.workbench import Workbench, workbench
+from flows.workers import workers
 from records.types import Outcome, stable_hash
 
 
@@ -112,12 +113,17 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
     plan = resolve(config)
     inputs = plan.inputs()
     folder = RunFolder(Path(out) if out and not below else default_out(config, inputs, Path(out or "runs")))
+    store = run_store(config, f"{config.name}-{fingerprint(inputs)}")
     with locked(folder):
+        if store is not None:
+            await asyncio.to_thread(store.fetch_run, folder)
         earlier = require_same_run(folder, inputs)
         await preflight(plan, folder)
         sizes = shard_sizes(plan, earlier)
         description = describe_run(plan, inputs, folder) | {"shard_sizes": sizes}
         folder.write_run(description)
+        if store is not None:
+            await asyncio.to_thread(store.put_run, folder)
         resumed = f", resumed with {len(folder.shards())} finished shards" if earlier else ""
         progress.current().note(f"run {description['fingerprint']} in {folder.root}{resumed}")
         live = LiveProgress(plan, Spending(config))
@@ -126,11 +132,14 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         async with workbench(config, paid_before(folder)) as bench:
             spending = Spending(config, bench.meter.usage)
             with observed(config.observe, bench):
-                async with _workers(folder, config, bench) as work:
+                async with workers(folder, config, bench, work_shard, store) as work:
                     results = await _make_recipes(live, folder, sizes, bench, work)
         if config.review:
             description |= await _reviewed(plan, folder, results, description)
-        return publish(plan, folder, results, description, spending)
+        published = publish(plan, folder, results, description, spending)
+        if store is not None:
+            await asyncio.to_thread(store.put_results, folder)
+        return published
 
 
 async def _reviewed(
@@ -178,16 +187,6 @@ def shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int]
         return dict(earlier["shard_sizes"])
     config = plan.config
     return {one.slug: shard_size(one.choice.target, config.shard_size) for one in plan.recipes}
-
-
-@asynccontextmanager
-async def _workers(folder: RunFolder, config: RunConfig, bench: Workbench) -> AsyncIterator[WorkShard]:
-    """Who works the shards: this process, or those of a cluster."""
-    if config.engine.runner == "threads":
-        yield work_shard
-        return
-    async with cluster(folder, config, bench) as work:
-        yield work
 
 
 async def _make_recipes(

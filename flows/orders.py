@@ -10,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import uuid4
 
+from flows import progress
+from flows.errors import UserError
 from flows.make_shard import ShardJob
+from records.store import Store, StoreError
 from records.tables import write_text
 from served_model.types import Usage
 
@@ -25,6 +29,8 @@ T = TypeVar("T")
 
 BEAT_S = 2.0
 """Seconds between two beats: a budget that is met in one process stops the others within twice that."""
+
+NAME = "beat.json"
 
 LOST_S = 60.0
 """Seconds without a new beat after which the flow counts as gone; a shared disk or a store may stall for some."""
@@ -36,11 +42,12 @@ class Order:
 
     job: ShardJob
     slug: str
+    run: str  # its name in the store
     start: str  # of the run that gives the order
     paid: Mapping[str, Usage]  # by all processes of the run, as far as known when the order was given
 
 
-class Recalled(Exception):
+class Recalled(UserError):
     """The shard is no longer wanted from this worker. Nobody waits for it."""
 
 
@@ -60,18 +67,103 @@ class Beat:
         )
 
     @classmethod
-    def read(cls, path: Path) -> Beat | None:
+    def of(cls, text: str | None) -> Beat | None:
         """None where there is none, or only a part of one: the next look will tell."""
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(text or "")
             return cls(data["start"], data["count"], data["halted"], frozenset(data["recalled"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return None
 
 
-def beat_file(root: Path) -> Path:
-    """Where it lies in a run folder."""
-    return root / ".beat.json"
+class Board(Protocol):
+    """Where a run's beat is written, and read by its workers. Its methods block."""
+
+    def read(self) -> Beat | None:
+        """The beat that is there."""
+        ...
+
+    def write(self, beat: Beat) -> None:
+        """In place of the one before. Raises Taken where another start of the run has written one."""
+        ...
+
+    def remove(self) -> None:
+        """Nobody works any more."""
+        ...
+
+
+class Taken(UserError):
+    """Another start of the run is at work, on this machine or another one."""
+
+
+@dataclass(frozen=True)
+class FolderBoard:
+    """In the run folder; its lock keeps other starts away."""
+
+    root: Path
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.root / ".beat.json"
+
+    def read(self) -> Beat | None:
+        """None also where it cannot be read now."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return Beat.of(self.path.read_text(encoding="utf-8"))
+        return None
+
+    def write(self, beat: Beat) -> None:
+        """Atomically."""
+        write_text(self.path, beat.to_json())
+
+    def remove(self) -> None:
+        """Also where it is gone already."""
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class StoreBoard:
+    """In the run's store; the beat itself is the lock there."""
+
+    store: Store
+    lost_s: float = 4 * BEAT_S  # without a new beat, before a start takes over from one that is gone
+
+    def read(self) -> Beat | None:
+        """None also where the store does not answer now."""
+        with contextlib.suppress(StoreError):
+            return Beat.of((self.store.get(NAME) or b"").decode(errors="replace"))
+        return None
+
+    def write(self, beat: Beat) -> None:
+        """The first one only where no other start is alive. Raises Taken, StoreError."""
+        if beat.count == 1:
+            self._take()
+            if not self.store.put_new(NAME, beat.to_json().encode()):
+                raise self._taken()
+            return
+        there = self.read()
+        if there is not None and there.start != beat.start:
+            raise self._taken()
+        self.store.put(NAME, beat.to_json().encode())
+
+    def remove(self) -> None:
+        """For the next start, which need not wait then."""
+        with contextlib.suppress(StoreError):  # it will wait
+            self.store.remove(NAME)
+
+    def _take(self) -> None:
+        """Watch an old beat. One that is followed by another has somebody alive behind it."""
+        before = self.read()
+        if before is None:
+            return
+        time.sleep(self.lost_s)
+        if self.read() not in (before, None):
+            raise self._taken()
+        self.store.remove(NAME)
+
+    def _taken(self) -> Taken:
+        return Taken(f"{self.store.url}: another start of this run is at work; wait for it or stop it")
 
 
 def shard_name(slug: str, shard: int) -> str:
@@ -83,35 +175,39 @@ def shard_name(slug: str, shard: int) -> str:
 class Heart:
     """The flow's side: writes the beats of one start of a run."""
 
-    root: Path
+    board: Board
     halted: Callable[[], str]
     start: str = field(default_factory=lambda: uuid4().hex)
     recalled: set[str] = field(default_factory=set)
     count: int = 0
 
     async def beat(self) -> None:
-        """Write one, in a thread: the disk may be a slow one."""
+        """Write one, in a thread: the disk may be a slow one. Raises Taken, StoreError, OSError."""
         self.count += 1
         beat = Beat(self.start, self.count, self.halted(), frozenset(self.recalled))
-        await asyncio.to_thread(write_text, beat_file(self.root), beat.to_json())
+        await asyncio.to_thread(self.board.write, beat)
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
-        """Beat while inside. At the end every shard that is still in work is recalled."""
+        """Beat while inside. At the end every shard that is still in work is recalled. Raises Taken at the start."""
         await self.beat()
         ticking = asyncio.create_task(self._tick())
         try:
             yield
         finally:
             ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticking
-            beat_file(self.root).unlink(missing_ok=True)
+            taken = (await asyncio.gather(ticking, return_exceptions=True))[0]
+            if not isinstance(taken, Taken):
+                await asyncio.to_thread(self.board.remove)
 
     async def _tick(self) -> None:
+        """Until another start has taken over: then its beats stop our workers, and the segments' numbers stop us."""
         while True:
             await asyncio.sleep(BEAT_S)
-            await self.beat()
+            try:
+                await self.beat()
+            except (StoreError, OSError) as error:  # workers bear a minute of this
+                progress.current().note(f"no beat was written, the next may be: {error}")
 
 
 @dataclass
@@ -119,9 +215,10 @@ class Pulse:
     """A worker's side: what the beats say of one order. `halt` is told of a limit that was met elsewhere."""
 
     order: Order
+    board: Board
     halt: Callable[[str], None]
     lost_s: float = LOST_S
-    look_s: float = BEAT_S / 2
+    look_s: float = BEAT_S
 
     async def while_wanted(self, work: Awaitable[T]) -> T:
         """The work's result. Raises Recalled, once the work has stopped, where it is not wanted any more."""
@@ -142,7 +239,7 @@ class Pulse:
         clock = asyncio.get_running_loop().time
         last, seen = -1, clock()
         while True:
-            beat = await asyncio.to_thread(Beat.read, beat_file(self.order.job.out))
+            beat = await asyncio.to_thread(self.board.read)
             if beat is not None and beat.start != self.order.start:
                 return f"{name}: another start has taken the run over"
             if beat is not None and beat.count != last:

@@ -13,6 +13,7 @@ from flows.errors import ConfigError, UserError
 from flows.judging import require_other_judge
 from flows.plan import RunPlan
 from flows.run_folder import RunFolder
+from flows.run_store import require_store, run_store
 from flows.sandboxes import sandbox_for
 from flows.seed_plan import first_item, shard_size
 from sandbox.languages import LANGUAGES
@@ -26,6 +27,7 @@ async def preflight(plan: RunPlan, folder: RunFolder) -> None:
     """Refuse a missing key, an empty corpus, a full disk, no sandbox, no compiler. Raises UserError, SandboxError."""
     require_inputs(plan, folder)
     require_other_judge(plan.config)
+    require_store(plan.config)
     if any(recipe.recipe.sandbox for recipe in plan.recipes):
         await require_sandbox(plan.config.sandbox)
     await require_toolchains(plan)
@@ -34,6 +36,7 @@ async def preflight(plan: RunPlan, folder: RunFolder) -> None:
 def require_inputs(plan: RunPlan, folder: RunFolder) -> None:
     """Refuse an empty corpus, a missing API key and a full disk. Raises ConfigError."""
     require_runner(plan.config.engine)
+    run_store(plan.config, plan.config.name)
     for settings in plan.config.models.values():
         api_key(settings)
     for line in _corpus_faults(plan, folder):

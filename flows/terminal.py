@@ -19,6 +19,7 @@ from audit.yield_table import render_text
 from corpus.errors import CorpusError
 from curation.errors import CurationError
 from records.accounts import AccountsError
+from records.store import StoreError
 from sandbox.types import SandboxError
 from served_model.types import ModelError
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from flows.rehearse import Rehearsed
     from flows.settle import Published
 
-MENDABLE = (CorpusError, CurationError, ModelError, SandboxError, AccountsError, OSError)
+MENDABLE = (CorpusError, CurationError, ModelError, SandboxError, AccountsError, StoreError, OSError)
 """Errors outside flows that reach the command line as one line and never as a traceback."""
 
 

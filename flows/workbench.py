@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from flows.config import RunConfig, api_key
 from flows.cores import cores
@@ -22,7 +23,7 @@ from sandbox.types import Sandbox
 from served_model.client import ChatClient
 from served_model.config import ModelConfig
 from served_model.journal import Journal
-from served_model.journaled import JournaledModel
+from served_model.journaled import Durable, JournaledModel
 from served_model.limits import CEILING
 from served_model.meter import Limits, Meter, MeteredModel, Price
 from served_model.types import Usage
@@ -44,6 +45,7 @@ class Workbench:
     tallies: dict[str, Tally] = field(default_factory=dict)  # by recipe slug
     candidates_per_record: float | None = None
     seen: Seen = field(default_factory=Seen)
+    durable: dict[Path, Durable] = field(default_factory=dict)  # by journal, where its replies go to a store as well
 
     def tally(self, slug: str) -> Tally:
         """The counts of one recipe, made on first use."""
@@ -53,7 +55,7 @@ class Workbench:
     def model(self, journal: Journal, slug: str) -> Iterator[JournaledModel]:
         """What one shard of a recipe asks: the journal, then the budget, then the served model."""
         metered = MeteredModel(self.client, self.meter, self.tally(slug).stop, self.client.model_name)
-        model = JournaledModel(metered, journal)
+        model = JournaledModel(metered, journal, self.durable.get(journal.path))
         self.seen.open.add(model)
         try:
             yield model

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.make_shard import ShardSummary, make_shard
-from flows.orders import Order, Pulse
+from flows.make_shard import ShardJob, ShardSummary, make_shard
+from flows.orders import FolderBoard, Order, Pulse, StoreBoard
+from flows.run_folder import RunFolder
+from flows.run_store import Manifest, RunStore, mirrored, run_store
 from flows.workbench import Workbench, using, workbench
 from records.types import Outcome
 from served_model.journal import JournalBusy
@@ -30,8 +33,16 @@ BUSY_S = 1.0
 """Seconds between two tries to get a journal that another worker, which counts as lost, still holds."""
 
 
+@dataclass(frozen=True)
+class Worked:
+    """What a worker gives back."""
+
+    summary: ShardSummary
+    files: Manifest = field(default_factory=dict)  # where the run has a store
+
+
 @task(name="shard", task_run_name="{order.slug}-{order.job.shard:05d}", cache_policy=NO_CACHE, persist_result=False)
-def work_order(order: Order) -> ShardSummary:
+def work_order(order: Order) -> Worked:
     """Work one shard of a few hundred seeds in this process. One that is finished already costs nothing."""
     return _hands().work(order)
 
@@ -59,19 +70,22 @@ class Hands:
         self._opening = asyncio.Lock()
         threading.Thread(target=self._loop.run_forever, name="shards", daemon=True).start()
 
-    def work(self, order: Order) -> ShardSummary:
+    def work(self, order: Order) -> Worked:
         """Work one order; for any thread. Raises what stops the run, and Recalled."""
         return asyncio.run_coroutine_threadsafe(self._work(order), self._loop).result()
 
-    async def _work(self, order: Order) -> ShardSummary:
+    async def _work(self, order: Order) -> Worked:
         place = order.job.out, order.start
         async with self._opening:
             opened = self._open.get(place) or await self._open_bench(order)
             self._open[place] = opened
             opened.shards += 1
         try:
+            store = run_store(order.job.config, order.run)
+            board = FolderBoard(order.job.out) if store is None else StoreBoard(store.store)
             with using(opened.bench):
-                return await Pulse(order, opened.bench.meter.halt).while_wanted(_make(order))
+                work = _make(order.job) if store is None else _make_apart(order, store, opened.bench)
+                return await Pulse(order, board, opened.bench.meter.halt).while_wanted(work)
         finally:
             opened.shards -= 1
             if not opened.shards:
@@ -100,12 +114,23 @@ class Hands:
             opened.closing.set()
 
 
-async def _make(order: Order) -> ShardSummary:
-    """The shard's summary. Where a worker that counts as lost still holds the journal, it ends or is recalled first."""
+async def _make(job: ShardJob) -> Worked:
+    """In the run folder. Where a worker that counts as lost still holds the journal, it ends or is recalled first."""
     while True:
         with contextlib.suppress(JournalBusy):
-            return await make_shard(order.job, _nobody)
+            return Worked(await make_shard(job, _nobody))
         await asyncio.sleep(BUSY_S)
+
+
+async def _make_apart(order: Order, store: RunStore, bench: Workbench) -> Worked:
+    """In a folder of our own, whose end is in the store."""
+    with tempfile.TemporaryDirectory(prefix="provender-shard-") as scratch:
+        folder = RunFolder(Path(scratch) / order.run)
+        shard = order.job.shard
+        await asyncio.to_thread(store.fetch_seeds, folder, order.slug, shard)
+        async with mirrored(store, bench, folder, (order.slug, shard)):
+            summary = await make_shard(replace(order.job, out=folder.root), _nobody)
+        return Worked(summary, await asyncio.to_thread(store.put_shard, folder, order.slug, shard))
 
 
 def _nobody(kind: str, outcome: Outcome | None, reason: str) -> None:

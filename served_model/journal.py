@@ -198,6 +198,12 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
             yield line
 
 
+def whole_lines(source: Path | bytes) -> Iterator[bytes]:
+    """The raw lines of a journal, or of a part of one, that can be read. Raises OSError."""
+    raws = source.splitlines(keepends=True) if isinstance(source, bytes) else (raw for _, raw in _raw_lines(source))
+    return (raw for raw in raws if _parse(raw) is not None)
+
+
 def index_journal(path: Path) -> dict[str, tuple[int, int]]:
     """Offset and length of each key's reply; for readers that must not take the lock. Raises OSError."""
     index: dict[str, tuple[int, int]] = {}

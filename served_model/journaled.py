@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from opentelemetry import trace
@@ -11,6 +12,9 @@ from served_model.journal import Journal
 from served_model.spans import span
 from served_model.structured import RawModel, ask_readable
 from served_model.types import ChatRequest, ModelError, Reply, Usage
+
+Durable = Callable[[], Awaitable[None]]
+"""Returns when all that the journal holds is safe elsewhere, too. None where the disk is enough: then it is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,10 @@ class JournalCounts:
 class JournaledModel:
     """Implements Model over a raw model and a journal. Belongs to one event loop."""
 
-    def __init__(self, model: RawModel, journal: Journal) -> None:
+    def __init__(self, model: RawModel, journal: Journal, durable: Durable | None = None) -> None:
         self._model = model
         self._journal = journal
+        self._durable = durable
         self._under_way: dict[str, asyncio.Future[Reply | ModelError | None]] = {}
         self._counts = JournalCounts()
 
@@ -69,13 +74,13 @@ class JournaledModel:
 
     async def _replay_or_ask(self, key: str, request: ChatRequest) -> Reply:
         while True:
-            stored = self._journal.get(key)
-            if stored is not None:
+            under_way = self._under_way.get(key)  # looked at first: a reply in the journal may not be durable yet
+            if under_way is None:
+                stored = self._journal.get(key)
+                if stored is None:
+                    return await self._ask_and_store(key, request)
                 self._counts += JournalCounts(replayed=1, replayed_usage=stored.usage)
                 return stored
-            under_way = self._under_way.get(key)
-            if under_way is None:
-                return await self._ask_and_store(key, request)
             # `wait` leaves the shared call alone when this asker is cancelled.
             await asyncio.wait([under_way])
             answer = under_way.result()
@@ -93,6 +98,8 @@ class JournaledModel:
         try:
             reply = await self._model.complete(request)
             self._journal.append(reply, request.prompt)
+            if self._durable is not None:
+                await self._durable()
             answer = reply
         except ModelError as error:
             answer = error

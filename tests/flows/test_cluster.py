@@ -1,4 +1,4 @@
-"""A real Dask cluster of two worker processes: the same bytes as threads, also when a worker is killed in mid-run."""
+"""A real Dask cluster of two workers, on a folder and on S3: the bytes of threads, whoever is killed in mid-run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from flows.cluster import require_runner
 from flows.engine_settings import EngineSettings
 from flows.errors import ConfigError
 from flows.rehearse import write_knowledge
+from records.store import Store
 from served_model.journal import read_journal
 from served_model.rehearsal.launch import RehearsalServer
 
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
 name = "scaled"
 seed = 5
-shard_size = 6
+shard_size = 5
 [engine]
 {engine}
 [models.default]
@@ -35,10 +36,10 @@ base_url = "{url}"
 name = "rehearsal"
 [[recipes]]
 use = "math/solve"
-seeds = 42
+seeds = 30
 [[recipes]]
 use = "code/solve_with_tests"
-seeds = 6
+seeds = 2
 """
 
 
@@ -54,21 +55,62 @@ def journaled(out: Path) -> set[str]:
     return {line["key"] for path in out.glob("journal/*.jsonl") for line in read_journal(path) if "event" not in line}
 
 
-def answered(key_file: Path) -> list[str]:
-    """Journal keys of the replies that the server sent, in order; wire faults are no replies."""
-    lines = [json.loads(line) for line in key_file.read_text().splitlines()] if key_file.exists() else []
-    return [line["key"] for line in lines if not line.get("wire")]
+@dataclass(frozen=True)
+class Place:
+    """The rehearsal model, the file in which it counts its replies, and a run of this process's threads."""
+
+    url: str
+    key_file: Path
+    threads: Path
+
+    def answered(self) -> list[str]:
+        """Journal keys of the replies that were sent, in order; wire faults are no replies."""
+        lines = [json.loads(line) for line in self.key_file.read_text().splitlines()]
+        return [line["key"] for line in lines if not line.get("wire")]
+
+    def config(self, path: Path, engine: str) -> Path:
+        """A config file."""
+        path.write_text(CONFIG.format(engine=engine, url=self.url))
+        return path
 
 
-@contextmanager
-def served(folder: Path, latency_ms: int) -> Iterator[tuple[str, Path]]:
-    """The rehearsal model, and the file in which it counts its replies."""
-    write_knowledge(folder / "knowledge.jsonl")
-    key_file = folder / "answers.jsonl"
-    with RehearsalServer(
-        seed=5, fault_rate=0.3, knowledge=folder / "knowledge.jsonl", answer_key=key_file, latency_ms=latency_ms
-    ) as url:
-        yield url, key_file
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, prefect_home: Path) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("served")
+    knowledge, key_file = folder / "knowledge.jsonl", folder / "answers.jsonl"
+    write_knowledge(knowledge)
+    with RehearsalServer(seed=5, fault_rate=0.3, knowledge=knowledge, answer_key=key_file, latency_ms=150) as url:
+        place = Place(url, key_file, folder / "threads")
+        finish(make(prefect_home, place.config(folder / "run.toml", ""), place.threads))
+        yield place
+
+
+@pytest.fixture
+def bucket() -> Iterator[dict[str, str]]:
+    """An S3-compatible server with one bucket; gives the environment in which it is found."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "not-to-be-found-anywhere",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        Store.open("s3://bucket").files.mkdir("bucket")
+        yield environment
+    server.stop()
+
+
+def in_store() -> set[str]:
+    """Keys of the replies that are safe there."""
+    store = Store.open("s3://bucket/runs")
+    names = [name for name in store.names("") if "/log/" in name]
+    lines = [json.loads(line) for text in store.get_all(names) for line in text.splitlines()]
+    return {line["key"] for line in lines if "text" in line}
 
 
 def make(home: Path, config: Path, out: Path, **environment: str) -> subprocess.Popen[bytes]:
@@ -104,44 +146,80 @@ def workers(parent: int) -> list[int]:
     return sorted(found)
 
 
-def wait_for(out: Path, replies: int) -> None:
-    """Until so many replies are on disk."""
+def wait_until(true: Callable[[], bool]) -> None:
+    """Or fail after minutes."""
     deadline = time.monotonic() + 240
-    while len(journaled(out)) < replies:
+    while not true():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.heavy
 @pytest.mark.timeout(900)
 def test_two_workers_make_the_same_dataset_and_the_death_of_one_changes_nothing(
-    tmp_path: Path, prefect_home: Path
+    place: Place, tmp_path: Path, prefect_home: Path
 ) -> None:
     pytest.importorskip("prefect_dask")
-    config = tmp_path / "run.toml"
-    threads, dask = tmp_path / "threads", tmp_path / "dask"
-    with served(tmp_path, latency_ms=150) as (url, key_file):
-        config.write_text(CONFIG.format(engine="", url=url))
-        finish(make(prefect_home, config, threads))
-        in_all = len(journaled(threads))
-        first = len(answered(key_file))
-        config.write_text(CONFIG.format(engine='runner = "dask"', url=url))
-        process = make(prefect_home, config, dask)
-        wait_for(dask, in_all // 4)
-        before, count = journaled(dask), len(answered(key_file))
-        pids = workers(process.pid)
-        assert len(pids) == 2
-        os.kill(pids[0], signal.SIGKILL)
-        finish(process)
-        assert not before & set(answered(key_file)[count:])
-        assert len(before) < in_all, "the worker was killed after the run's end"
-        repeated = sum(number - 1 for number in Counter(answered(key_file)[first:]).values())
-        assert repeated < in_all // 4  # only what was in flight in the killed process
-    assert data_files(dask) == data_files(threads)
-    assert len(data_files(dask)) > 20
-    assert journaled(dask) == journaled(threads)
-    usage = [json.loads((out / "run.json").read_text())["budget"]["usage"] for out in (threads, dask)]
+    dask, in_all, first = tmp_path / "dask", len(journaled(place.threads)), len(place.answered())
+    process = make(prefect_home, place.config(tmp_path / "run.toml", 'runner = "dask"'), dask)
+    wait_until(lambda: len(journaled(dask)) >= in_all // 4)
+    before, count = journaled(dask), len(place.answered())
+    pids = workers(process.pid)
+    assert len(pids) == 2
+    os.kill(pids[0], signal.SIGKILL)
+    finish(process)
+    assert not before & set(place.answered()[count:])
+    assert len(before) < in_all, "the worker was killed after the run's end"
+    repeated = sum(number - 1 for number in Counter(place.answered()[first:]).values())
+    assert repeated < in_all // 4  # only what was in flight in the killed process
+    assert data_files(dask) == data_files(place.threads)
+    assert len(data_files(dask)) > 15
+    assert journaled(dask) == journaled(place.threads)
+    usage = [json.loads((out / "run.json").read_text())["budget"]["usage"] for out in (place.threads, dask)]
     assert usage[0] == usage[1]
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(900)
+def test_a_run_in_a_bucket_survives_a_worker_and_then_its_machine(
+    place: Place, tmp_path: Path, prefect_home: Path, bucket: dict[str, str]
+) -> None:
+    pytest.importorskip("prefect_dask")
+    pytest.importorskip("s3fs")
+    one, other, in_all = tmp_path / "one", tmp_path / "other", len(journaled(place.threads))
+    config = place.config(tmp_path / "run.toml", 'runner = "dask"\nstorage = "s3://bucket/runs"')
+    process = make(prefect_home, config, one, **bucket)
+    wait_until(lambda: len(in_store()) >= in_all // 5)
+    before, count = in_store(), len(place.answered())
+    pids = workers(process.pid)
+    assert len(pids) == 2
+    os.kill(pids[0], signal.SIGKILL)
+    wait_until(lambda: len(in_store()) >= in_all // 2)
+    assert not before & set(place.answered()[count:])
+    pids = workers(process.pid)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not any(map(is_alive, pids)))
+    before, count = in_store(), len(place.answered())
+    assert len(before) < in_all, "the flow was killed after the run's end"
+    finish(make(prefect_home, config, other, **bucket))
+    assert not before & set(place.answered()[count:])
+    assert data_files(other) == data_files(place.threads)
+    assert journaled(other) == journaled(place.threads)
+    for path in [*other.rglob("*.json*"), *other.rglob("*.md"), *other.rglob("*.html")]:
+        assert bucket["AWS_SECRET_ACCESS_KEY"] not in path.read_text()
+    store = Store.open("s3://bucket/runs")
+    names = {name.partition("/")[2] for name in store.names("")}
+    assert {"run.json", "report/index.html", "drops.parquet", "dataset/README.md"} <= names
+    assert "beat.json" not in names
 
 
 def test_a_runner_without_its_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

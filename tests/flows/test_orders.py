@@ -10,7 +10,7 @@ import pytest
 
 from flows.config import validate_config
 from flows.make_shard import ShardJob
-from flows.orders import Beat, Heart, Order, Pulse, Recalled, beat_file, shard_name
+from flows.orders import Beat, FolderBoard, Heart, Order, Pulse, Recalled, shard_name
 
 CONFIG = validate_config(
     {
@@ -23,11 +23,11 @@ CONFIG = validate_config(
 
 
 def order(root: Path, start: str, shard: int = 3) -> Order:
-    return Order(ShardJob(CONFIG, root, 0, shard), "00-math-solve", start, MappingProxyType({}))
+    return Order(ShardJob(CONFIG, root, 0, shard), "00-math-solve", "", start, MappingProxyType({}))
 
 
 def pulse(root: Path, start: str, halts: list[str], lost_s: float = 600) -> Pulse:
-    return Pulse(order(root, start), halts.append, lost_s=lost_s, look_s=0.01)
+    return Pulse(order(root, start), FolderBoard(root), halts.append, lost_s=lost_s, look_s=0.01)
 
 
 class Work:
@@ -43,7 +43,7 @@ class Work:
 
 
 async def test_work_that_is_wanted_gives_its_result_and_its_errors(tmp_path: Path) -> None:
-    heart = Heart(tmp_path, lambda: "")
+    heart = Heart(FolderBoard(tmp_path), lambda: "")
 
     async def fail() -> None:
         raise ValueError("of the work")
@@ -52,11 +52,11 @@ async def test_work_that_is_wanted_gives_its_result_and_its_errors(tmp_path: Pat
         assert await pulse(tmp_path, heart.start, []).while_wanted(asyncio.sleep(0.05, "done")) == "done"
         with pytest.raises(ValueError, match="of the work"):
             await pulse(tmp_path, heart.start, []).while_wanted(fail())
-    assert not beat_file(tmp_path).exists()
+    assert not FolderBoard(tmp_path).path.exists()
 
 
 async def test_a_recall_stops_the_work_of_that_shard_only(tmp_path: Path) -> None:
-    heart, work = Heart(tmp_path, lambda: ""), Work()
+    heart, work = Heart(FolderBoard(tmp_path), lambda: ""), Work()
     heart.recalled.add(shard_name("00-math-solve", 4))
     async with heart.beating():
         working = asyncio.ensure_future(pulse(tmp_path, heart.start, []).while_wanted(work.run()))
@@ -71,7 +71,7 @@ async def test_a_recall_stops_the_work_of_that_shard_only(tmp_path: Path) -> Non
 
 async def test_another_start_of_the_run_takes_over(tmp_path: Path) -> None:
     work = Work()
-    async with Heart(tmp_path, lambda: "").beating():
+    async with Heart(FolderBoard(tmp_path), lambda: "").beating():
         with pytest.raises(Recalled, match="another start"):
             await pulse(tmp_path, "an earlier one", []).while_wanted(work.run())
     assert work.stopped
@@ -79,7 +79,7 @@ async def test_another_start_of_the_run_takes_over(tmp_path: Path) -> None:
 
 async def test_a_flow_that_died_is_noticed(tmp_path: Path) -> None:
     """A beat that stays the same says nothing, as does one that is not there."""
-    await Heart(tmp_path, lambda: "", start="mine").beat()
+    await Heart(FolderBoard(tmp_path), lambda: "", start="mine").beat()
     work = Work()
     with pytest.raises(Recalled, match="no sign of the flow"):
         await pulse(tmp_path, "mine", [], lost_s=0.2).while_wanted(work.run())
@@ -89,7 +89,7 @@ async def test_a_flow_that_died_is_noticed(tmp_path: Path) -> None:
 
 
 async def test_a_limit_that_is_met_elsewhere_halts_this_process(tmp_path: Path) -> None:
-    heart, halts = Heart(tmp_path, lambda: "budget: tokens"), list[str]()
+    heart, halts = Heart(FolderBoard(tmp_path), lambda: "budget: tokens"), list[str]()
 
     async def until_halted() -> str:
         while not halts:
@@ -103,7 +103,7 @@ async def test_a_limit_that_is_met_elsewhere_halts_this_process(tmp_path: Path) 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"start": "a"}', '{"start": "a", "count": 1, "halted": ""}'])
 def test_a_part_of_a_beat_is_none(tmp_path: Path, text: str) -> None:
-    beat_file(tmp_path).write_text(text)
-    assert Beat.read(beat_file(tmp_path)) is None
-    beat_file(tmp_path).write_text(Beat("a", 1, "", frozenset({"x"})).to_json())
-    assert Beat.read(beat_file(tmp_path)) == Beat("a", 1, "", frozenset({"x"}))
+    FolderBoard(tmp_path).path.write_text(text)
+    assert FolderBoard(tmp_path).read() is None
+    FolderBoard(tmp_path).path.write_text(Beat("a", 1, "", frozenset({"x"})).to_json())
+    assert FolderBoard(tmp_path).read() == Beat("a", 1, "", frozenset({"x"}))
