@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from exports.base import Row
+from exports.base import Row, tools_of
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Contents:
     prompts: set[tuple[str, str]] = field(default_factory=set)  # name of the prompt file, its hash
     software: set[str] = field(default_factory=set)
     licences: Counter[str] = field(default_factory=Counter)  # licence of the seed -> records
+    tools: bool = False  # some record offers tools
 
     def add(self, row: Row) -> None:
         """Count one kept record."""
@@ -31,3 +32,4 @@ class Contents:
         self.prompts.update((call["prompt"], call["prompt_sha256"]) for call in row["calls"])
         self.software.add(row["software"])
         self.licences[row["seed_licence"]] += 1
+        self.tools = self.tools or bool(tools_of(row))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 
 from exports import EXPORTS
@@ -95,6 +96,7 @@ def dataset_card(contents: Contents, facts: CardFacts, prefix: str = "") -> str:
         "was not is counted under *Yield* with its reason.",
         "## Contents",
         "\n".join(_contents_lines(contents, facts)),
+        *(["## Train on the tool calls", _about_tool_calls()] if contents.tools else []),
         "## How it was proved",
         "\n".join(_proof_lines(contents)),
         *(["## Yield", facts.yield_table.strip()] if facts.yield_table.strip() else []),
@@ -153,6 +155,10 @@ def _contents_lines(contents: Contents, facts: CardFacts) -> Iterator[str]:
     yield f"- Run {code_span(facts.fingerprint)}" + (f", made with {software}" if software else "")
     for recipe, why in sorted(facts.ended.items()):
         yield f"- {code_span(recipe)} ended: {code_span(why)}"
+
+
+def _about_tool_calls() -> str:
+    return resources.files("exports").joinpath("tool_calls.md").read_text(encoding="utf-8").strip()
 
 
 def _count_lines(counts: Mapping[str, int], what: str) -> Iterator[str]:
