@@ -35,6 +35,7 @@ from audit.planted import CUT_OFF, WIRE, Faults, KeyLine, Label, in_effect, labe
 from records.types import QUOTED, Drop, Outcome, Record
 from verifiers.majority_vote import MajorityVote
 
+EXAMPLES = 3
 SERVED_MODEL = "served_model"
 DECIDED_FOR_SURE = frozenset({"execution", "equivalence"})
 
@@ -51,6 +52,7 @@ class EscapeRow:
     escaped: int
     unused: int
     unaccounted: int
+    examples: tuple[str, ...] = ()  # chains and drops in which such faults can be seen, escaped ones first
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class _GoodWork(NamedTuple):
 class _Fate(NamedTuple):
     what: Literal["caught", "escaped", "unused", "unaccounted"]
     stage: str = ""
+    where: str = ""  # id of a chain or a drop
 
 
 def read_key_lines(path: Path) -> list[KeyLine]:
@@ -170,18 +173,23 @@ class _Run:
         self.refused: dict[str, str] = {}  # key -> stage of the first attempt that holds it, which was not accepted
         self.dropped: dict[str, str] = {}  # key named by a drop -> its stage
         self.aside: dict[str, str] = {}  # key that weighed in a record and wrote nothing of it -> what set it aside
+        self.where: dict[str, str] = {}  # key -> a chain or a drop that shows it
         self.unreadable, self.journaled = keys
         for record in ordered:
             self._enter(record, faults)
         for drop in sorted(drops, key=lambda drop: (drop.id, drop.stage, drop.reason)):
             for text in _texts(drop.evidence):
                 self.dropped.setdefault(text, drop.stage)
+                self.where.setdefault(text, drop.id)
 
     def _enter(self, record: Record, faults: Faults) -> None:
+        for key in (*(call.key for call in record.candidate.calls), *rests_on(record), *set_aside(record)):
+            self.where.setdefault(key, record.candidate.chain_id)
         if record.outcome is Outcome.PASS:
             used = in_effect(record)
             cut = {key for key in used if faults.is_cut_off(key, record)}
             self.accepted.update((key, record.candidate.id) for key in used - cut)
+            self.where.update((key, record.candidate.chain_id) for key in used - cut)
             self.aside.update((key, CUT_OFF) for key in cut)
         else:
             for key in (*(call.key for call in record.candidate.calls), *rests_on(record)):
@@ -193,6 +201,10 @@ class _Run:
                 self.aside.setdefault(call.key, QUOTED.rstrip(":"))
 
     def fate(self, label: Label) -> _Fate:
+        """What became of it, and where that can be seen."""
+        return self._fate(label)._replace(where=self.where.get(label.key, ""))
+
+    def _fate(self, label: Label) -> _Fate:
         key = label.key
         reached = key in self.journaled or key in self.unreadable
         if label.prompt == WIRE:
@@ -231,7 +243,9 @@ def _rows(fates: Mapping[Label, _Fate]) -> Iterator[EscapeRow]:
         stages = Counter(fate.stage for fate in ends if fate.what == "caught")
         count = Counter(fate.what for fate in ends)
         others = (count["escaped"], count["unused"], count["unaccounted"])
-        yield EscapeRow(prompt, kind, decidable_by, len(ends), dict(sorted(stages.items())), *others)
+        seen = sorted({(fate.what != "escaped", fate.where) for fate in ends if fate.where})
+        examples = tuple(where for _, where in seen[:EXAMPLES])
+        yield EscapeRow(prompt, kind, decidable_by, len(ends), dict(sorted(stages.items())), *others, examples)
 
 
 def _good_work(ordered: Sequence[Record], faults: Faults, known: Set[str]) -> _GoodWork:

@@ -17,16 +17,24 @@ def judge_tables(judges: Judges) -> tuple[ReportTable, ...]:
     """What the known answers, and what the judgements of the run say; none where nothing was judged."""
     tables = []
     if judges.instruments:
-        rows = [_probe_row(*name, one) for name, one in sorted(judges.instruments.items())]
+        instruments = sorted(judges.instruments.items())
+        rows = [_probe_row(*name, one) for name, one in instruments]
         note = (
             "Known answers mixed into the judges' work. Position bias: how much more often than half a pairwise judge "
             "names what stands first. Length bias: how much more often a long wrong text passes than a short one."
         )
-        tables.append(ReportTable("Judges on known answers", PROBE_HEADERS, rows, note))
+        tables.append(
+            ReportTable(
+                "Judges: known answers", PROBE_HEADERS, rows, note, examples=[one.chains for _, one in instruments]
+            )
+        )
     if judges.streams:
-        rows = [_stream_row(*name, one) for name, one in sorted(judges.streams.items())]
+        streams = sorted(judges.streams.items())
+        rows = [_stream_row(*name, one) for name, one in streams]
         note = "Agreement between the seats of a panel, beyond chance: Cohen's or Fleiss' kappa, Krippendorff's alpha."
-        tables.append(ReportTable("Judgements", STREAM_HEADERS, rows, note))
+        tables.append(
+            ReportTable("Judges: agreement", STREAM_HEADERS, rows, note, examples=[one.chains for _, one in streams])
+        )
     return tuple(tables)
 
 

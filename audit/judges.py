@@ -17,6 +17,7 @@ from audit.intervals import Share, cohens_kappa, fleiss_kappa, krippendorff_alph
 Row = Mapping[str, Any]
 Seat = tuple[str, int]
 COLUMNS = ("chain_id", "verdicts")
+EXAMPLES = 3
 PREFERENCE = "better"  # the criterion of pairwise judging
 PLACES = ("first", "second")
 
@@ -31,6 +32,7 @@ class Instrument:
     should_fail: int = 0
     fails_by_length: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     places: Counter[str] = field(default_factory=Counter)  # what a pairwise judge named
+    chains: list[str] = field(default_factory=list)  # the first EXAMPLES that hold such probes
 
     @property
     def readable(self) -> int:
@@ -86,6 +88,7 @@ class Stream:
     unreadable: int = 0
     same_place: Counter[str] = field(default_factory=Counter)  # pairwise: what a seat named in both orders
     pairs: int = 0
+    chains: list[str] = field(default_factory=list)  # the first EXAMPLES that were judged
 
     def agreement(self) -> str:
         """Kappa where every item has the same seats, alpha in any case; "-" where no item has two verdicts."""
@@ -126,12 +129,19 @@ class Judges:
         """Take in one verdict's evidence."""
         for probe in evidence.get("probes", ()):
             if self._is_new(probe["key"] or f"{probe['prompt']} {probe['role']} {probe['item']}"):
-                self.instruments[probe["prompt"], probe["role"]].add(probe)
+                instrument = self.instruments[probe["prompt"], probe["role"]]
+                instrument.add(probe)
+                self._name(instrument.chains)
         for judgement in (evidence, *evidence.get("judgements", ())):
             ballots = judgement.get("ballots", ())
             if ballots and self._is_new(*(ballot.get("key", "") for ballot in ballots)):
                 self._add_item(judgement["prompt"], ballots)
                 self._add_orders(judgement["prompt"], ballots, judgement.get("swapped", ()))
+
+    def _name(self, chains: list[str]) -> None:
+        """The chain that is being read as an example, where there are too few."""
+        if self._chain and len(chains) < EXAMPLES and self._chain not in chains:
+            chains.append(self._chain)
 
     def _is_new(self, *keys: str) -> bool:
         """Whether the item was not counted; one without any readable reply has no key and is taken as new."""
@@ -151,6 +161,7 @@ class Judges:
                 for ballot in ballots
                 if name in ballot.get("verdicts", ())
             }
+            self._name(stream.chains)
             stream.items[tuple(sorted(said.items()))] += 1
             stream.seats += len(ballots)
             stream.unreadable += len(ballots) - len(said)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
-from audit.chains import json_items, said
+from audit.chains import Row, json_items, said
 from audit.inert import inert
-from audit.statistics import OUTCOMES, facets_of
+from audit.leads import Lead
+from audit.statistics import OUTCOMES, traits_of
 from audit.tables import is_number
 
 LONGEST_TEXT = 6_000
@@ -22,6 +24,21 @@ LONGEST_TEXT = 6_000
 def render_page(template: str, context: dict[str, Any]) -> str:
     """A whole page: every value escaped, control characters shown instead of obeyed, no foreign script run."""
     script = _resource("report_script.html.j2")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template(template)
+        .render(css=_resource("report.css"), script=script, script_hash=digest, **context)
+    )
+
+
+def render_records(chains: Iterable[Sequence[Row]]) -> Iterator[tuple[Sequence[Row], Markup]]:
+    """Each chain with its part of the page, which can be put into it as it is."""
+    record = _environment().get_template("record.html.j2").module.record  # type: ignore[attr-defined]
+    return ((chain, record(chain)) for chain in chains)
+
+
+def _environment() -> Environment:
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -33,17 +50,14 @@ def render_page(template: str, context: dict[str, Any]) -> str:
         "items_of": json_items,
         "said": said,
         "is_number": lambda value: is_number(str(value)),
-        "rest": lambda row: row[1:],
         "thousands": lambda value: f"{value:,}",
         "sum_values": lambda counts: sum(counts.values()),
         "bars_of": _bars,
-        "facets_line": lambda row: "|".join(f"{facet}={value}" for facet, value in facets_of(row)),
+        "traits_line": lambda chain: "|".join(traits_of(chain)),
         "share": lambda value: "-" if value is None else f"{100 * value:.1f}%",
     }
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template(template).render(
-        css=_resource("report.css"), script=script, script_hash=digest, **context
-    )
+    environment.globals["Lead"] = Lead
+    return environment
 
 
 def _bars(counts: Mapping[str, int], widest: int) -> list[tuple[str, int, float]]:

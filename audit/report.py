@@ -7,37 +7,55 @@ page's content security policy runs no script but the page's own, known by its h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from audit.chains import Row, load_chains, scan, shard_files
 from audit.findings import Audit, Limits, finish
-from audit.page import LONGEST_TEXT, render_page
-from audit.statistics import COLUMNS, LENGTHS, OUTCOMES, Statistics, length_label
+from audit.leads import FATES, Lead, funnels, reason_lead
+from audit.page import LONGEST_TEXT, render_page, render_records
+from audit.statistics import COLUMNS, LENGTHS, OUTCOMES, Statistics, length_label, traits_of
 from audit.views import HEIGHT, WIDTH, SliceView, shown_documents, slice_views
-from audit.yield_table import reasons_table, yield_table
-from records.accounts import Accounts, StageCount
+from audit.yield_table import reasons_table
+from records.accounts import Accounts
 from records.tables import read_rows, write_text
 from records.types import canonical_json, stable_hash
 from served_model.rehearsal.asking import MODEL as REHEARSAL
 
 __all__ = ["LONGEST_TEXT", "ReportFacts", "ReportTable", "write_report"]
-MOST_BYTES = 5_000_000
-"""Of the shown records, as they are stored: the page is to stay below 10 MB and open at once."""
+MOST_BYTES = 6_000_000
+"""Of the shown records in the page, which is to stay below 10 MB and open at once."""
 DROPS_PER_REASON = 2
-FATES = ("accepted", "rejected", "unjudged", "dropped")
+ALL_REASONS = 10_000
 
 
 @dataclass(frozen=True)
 class ReportTable:
-    """Any further table, such as the escape table of a rehearsal."""
+    """Any further table, such as the escape table of a rehearsal.
+
+    Its numbers lead to records: by a trait that the first cell of a row names, or by examples for each row.
+    """
 
     title: str
     headers: Sequence[str]
     rows: Sequence[Sequence[object]]
     note: str = ""
+    recipe: str = ""
+    trait: str = ""  # such as "skill": then the first cell leads to the records with skill=<cell>
+    examples: Sequence[Sequence[str]] = ()  # chain ids, row by row
+
+    @property
+    def group(self) -> str:
+        """What stands before the colon of a title is the title of all such tables together."""
+        return self.title.partition(": ")[0]
+
+    @property
+    def subtitle(self) -> str:
+        """What stands behind it."""
+        return self.title.partition(": ")[2]
 
 
 @dataclass(frozen=True)
@@ -67,81 +85,100 @@ def write_report(run_root: Path, out: Path, facts: ReportFacts) -> None:
     statistics.add(scan(files, COLUMNS))
     audit = finish(statistics.survey, Limits(), facts.previous)
     views = slice_views(audit)
-    wanted = list(dict.fromkeys([*statistics.sampled_chains(), *shown_documents(views)]))
-    loaded = load_chains(files, wanted)
-    chains = list(_affordable([loaded[chain] for chain in wanted if chain in loaded]))
-    drops = _sampled_drops(run_root / "drops.parquet")
+    examples = dict.fromkeys(one for table in facts.tables for row in table.examples for one in row)
+    shown = _shown(files, statistics, [*examples, *shown_documents(views)])
+    drops = _sampled_drops(run_root / "drops.parquet", examples.keys())
     write_text(out.with_name("audit.json"), canonical_json(audit.to_json()) + "\n")
-    write_text(out, render_page("report.html.j2", _context(facts, statistics, (audit, views), chains, drops)))
+    write_text(out, render_page("report.html.j2", _context(facts, statistics, (audit, views), shown, drops)))
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The chains of the page, and each as it stands there."""
+
+    chains: Sequence[Sequence[Row]]
+    html: Sequence[str]
+
+
+def _shown(files: Sequence[Path], statistics: Statistics, named: Sequence[str]) -> _Shown:
+    """The sampled chains, those that the page names, and of further ones those with a trait that no other has."""
+    first, further = [*statistics.sampled_chains(), *named], statistics.chains_of_traits()
+    loaded = load_chains(files, {*first, *further})
+    chains: list[Sequence[Row]] = [loaded[chain] for chain in dict.fromkeys(first) if chain in loaded]
+    traits = {(chain[-1]["recipe"], trait) for chain in chains for trait in traits_of(chain)}
+    for chain in (loaded[one] for one in further if one in loaded):
+        own = {(chain[-1]["recipe"], trait) for trait in traits_of(chain)}
+        if not own <= traits:
+            traits |= own
+            chains.append(chain)
+    affordable = list(_affordable(chains))
+    affordable.sort(key=lambda pair: pair[0][-1]["recipe"])  # further ones join those of their recipe
+    return _Shown([chain for chain, _ in affordable], [html for _, html in affordable])
 
 
 def _context(
     facts: ReportFacts,
     statistics: Statistics,
     audited: tuple[Audit, Sequence[SliceView]],
-    chains: Sequence[Sequence[Row]],
+    shown: _Shown,
     drops: Sequence[Row],
 ) -> dict[str, Any]:
     models = sorted({*facts.models, *statistics.models} - {""})
     audit, views = audited
+    anchors = {chain[-1]["chain_id"] for chain in shown.chains}
     return {
         "facts": facts,
         "models": models,
         "is_rehearsal": REHEARSAL in models,
-        "funnels": list(_funnels(facts.accounts)),
-        "yields": yield_table(facts.accounts),
-        "reasons": reasons_table(facts.accounts),
-        "correction": statistics.correction_table(),
+        "funnels": list(funnels(facts.accounts)),
+        "reasons": _reasons(facts.accounts),
+        "corrections": statistics.corrections(),
         "lengths": [(recipe, list(_length_bars(statistics, recipe))) for recipe in statistics.recipes],
         "facets": [(recipe, statistics.facet_rows(recipe)) for recipe in statistics.recipes],
+        "groups": [(title, list(tables)) for title, tables in groupby(facts.tables, key=lambda table: table.group)],
         "findings": audit.findings,
         "views": views,
-        "anchors": {chain[-1]["chain_id"] for chain in chains},
+        "anchors": anchors | {drop["id"] for drop in drops},
+        "chain_ids": anchors,
         "size": (WIDTH, HEIGHT),
-        "chains": chains,
+        "chains": shown.html,
         "drops": drops,
-        "fates": FATES,
+        "fates": list(FATES),
         "outcomes": OUTCOMES,
-        "choices": _choices(chains, drops),
+        "choices": _choices(shown.chains, drops),
     }
 
 
-def _affordable(chains: Sequence[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+def _affordable(chains: Sequence[Sequence[Row]]) -> Iterator[tuple[Sequence[Row], str]]:
     """The chains until MOST_BYTES is spent; what is too large is left out, the smaller ones after it are not."""
     left = MOST_BYTES
-    for chain in chains:
-        size = sum(len(str(value)) for row in chain for value in row.values() if value)
+    for chain, html in render_records(chains):
+        size = len(html.encode())
         if size <= left:
             left -= size
-            yield chain
+            yield chain, html
 
 
-def _sampled_drops(path: Path) -> list[Row]:
-    """A few drops of every recipe, stage and reason; the same ones each time."""
+def _reasons(accounts: Accounts) -> list[tuple[str, list[tuple[str, str, Lead, str]]]]:
+    """Per recipe: stage, reason, number, share of what came in."""
+    found: dict[str, list[tuple[str, str, Lead, str]]] = {}
+    for recipe, stage, reason, number, share in reasons_table(accounts, ALL_REASONS)[1]:
+        lead = reason_lead(str(recipe), str(reason), int(str(number)))
+        found.setdefault(str(recipe), []).append((str(stage), str(reason), lead, str(share)))
+    return list(found.items())
+
+
+def _sampled_drops(path: Path, named: Collection[str]) -> list[Row]:
+    """The drops that the page names, and a few of every recipe, stage and reason; the same ones each time."""
     kept: Counter[tuple[str, str, str]] = Counter()
     rows: list[Row] = []
     drops = read_rows([path]) if path.exists() else ()
     for row in sorted(drops, key=lambda row: stable_hash("drop", row["id"], row["stage"])):
         key = (row["recipe"], row["stage"], row["reason"])
         kept[key] += 1
-        if kept[key] <= DROPS_PER_REASON:
+        if kept[key] <= DROPS_PER_REASON or row["id"] in named:
             rows.append(row)
     return sorted(rows, key=lambda row: (row["recipe"], row["stage"], row["reason"], row["id"]))
-
-
-def _funnels(accounts: Accounts) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Per recipe its stages, with widths in per cent of the recipe's widest stage."""
-    by_recipe: dict[str, list[StageCount]] = {}
-    for count in accounts:
-        by_recipe.setdefault(count.recipe, []).append(count)
-    for recipe, counts in by_recipe.items():
-        widest = max(count.entered for count in counts)
-        yield recipe, [{"count": count, "bars": _bars(count, widest)} for count in counts]
-
-
-def _bars(count: StageCount, widest: int) -> list[tuple[str, int, float]]:
-    numbers = [(fate, getattr(count, fate)) for fate in FATES]
-    return [(fate, number, round(100 * number / widest, 2)) for fate, number in numbers if number]
 
 
 def _length_bars(statistics: Statistics, recipe: str) -> Iterator[tuple[str, list[tuple[str, int, float]]]]:
@@ -151,8 +188,8 @@ def _length_bars(statistics: Statistics, recipe: str) -> Iterator[tuple[str, lis
         for outcome in OUTCOMES
     }
     highest = max(sum(counts[index, outcome] for outcome in OUTCOMES) for index in range(len(LENGTHS) + 1))
-    last = max(index for of, index, _ in statistics.lengths if of == recipe)  # the empty classes above say nothing
-    for index in range(last + 1):
+    met = [index for of, index, _ in statistics.lengths if of == recipe]  # empty classes around them say nothing
+    for index in range(min(met), max(met) + 1):
         bars = [(outcome, counts[index, outcome]) for outcome in OUTCOMES if counts[index, outcome]]
         yield length_label(index), [(outcome, count, round(100 * count / highest, 2)) for outcome, count in bars]
 

@@ -40,4 +40,6 @@ class Skills:
         rows = [
             (skill, str(Share(rates[skill].passed, rates[skill].total)), f"{weights[skill]:.2f}") for skill in order
         ]
-        return ReportTable(f"Skills: {recipe}", ("skill", "passed", "sampling weight"), rows)
+        return ReportTable(
+            f"Skills: {recipe}", ("skill", "passed", "sampling weight"), rows, recipe=recipe, trait="skill"
+        )

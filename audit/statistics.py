@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from audit.chains import Row, reply_of
+from audit.leads import Lead
 from audit.survey import LENGTH_BOUNDS, Document, Survey
-from audit.tables import Table, percent
+from audit.tables import percent
 from records.types import stable_hash
 
 COLUMNS = (
@@ -30,9 +32,11 @@ COLUMNS = (
 SAMPLE = 12
 """Chains shown per recipe and outcome."""
 PER_REASON = 2
-"""Further chains shown per recipe and reason, so that every number of the page leads to a record."""
+"""Further chains shown per recipe and reason, and one per trait, so that every number of the page leads to a record."""
 SURVEYED = 800
 """Chains of a recipe that are read for artefacts, phrases and clusters; `provender audit` searches all."""
+TRAIT = 3
+"""Parts of the name of a sample that stands for a trait: recipe, nothing, trait."""
 FACETS = ("difficulty", "language", "topic", "skill", "skills", "category", "level")
 """What recipes say of a record in its metadata and people want shares of."""
 FACET_VALUES = 20
@@ -59,6 +63,14 @@ class Statistics:
             self.models.update(name for name in row["model"].split(",") if name)
             if row["is_final"]:
                 self._add_final(row)
+            else:
+                self._add_earlier(row)
+
+    def _add_earlier(self, row: Row) -> None:
+        """An attempt that was revised: its reason and its outcome lead to its chain."""
+        rank = (stable_hash("report sample", row["id"]), row["chain_id"])
+        self._keep((row["recipe"], "", row["decided_by"], row["reason"]), rank, 1)
+        self._keep((row["recipe"], "", f"attempt={row['attempt'] + 2}"), rank, 1)
 
     def _add_final(self, row: Row) -> None:
         recipe, outcome, chain = row["recipe"], row["outcome"], row["chain_id"]
@@ -72,6 +84,10 @@ class Statistics:
         self.survey.add([Document(chain, recipe, reply, row["seed_text"], good)])
         for facet, value in facets_of(row):
             self.facets[recipe, facet, value, outcome] += 1
+            self._keep((recipe, "", f"{facet}={value}"), rank, 1)
+        self._keep((recipe, "", f"length={length_label(length_class(len(reply)))}"), rank, 1)
+        if outcome == "pass":
+            self._keep((recipe, "", f"passed at={row['attempt'] + 1}"), rank, 1)
 
     def _keep(self, key: tuple[str, ...], rank: tuple[str, str], most: int) -> None:
         sample = self._samples.setdefault(key, [])
@@ -101,21 +117,45 @@ class Statistics:
 
     def sampled_chains(self) -> list[str]:
         """Ids of the chains to show, each once: by recipe and outcome, in random order that depends on the ids only."""
-        keys = sorted(self._samples, key=lambda key: (key[:2], len(key), key))
+        return self._chains(lambda key: len(key) != TRAIT)
+
+    def chains_of_traits(self) -> list[str]:
+        """Further chains, of which one is to be shown where no other has its trait."""
+        return self._chains(lambda key: len(key) == TRAIT)
+
+    def _chains(self, chosen: Callable[[tuple[str, ...]], bool]) -> list[str]:
+        keys = sorted(filter(chosen, self._samples), key=lambda key: (key[:2], len(key), key))
         return list(dict.fromkeys(chain for key in keys for _, chain in self._samples[key]))
 
-    def correction_table(self) -> Table:
+    def corrections(self) -> list[tuple[str, list[Correction]]]:
         """Per recipe and attempt: how many were tried and passed, and how many chains had passed by then."""
-        rows: list[tuple[object, ...]] = []
-        for recipe in self.recipes:
-            solved = 0
-            for attempt in sorted({key[1] for key in self.attempts if key[0] == recipe}):
-                tried = sum(self.attempts[recipe, attempt, outcome] for outcome in OUTCOMES)
-                passed = self.attempts[recipe, attempt, "pass"]
-                solved += passed
-                share = percent(solved, self.chains[recipe])
-                rows.append((recipe, attempt + 1, tried, passed, percent(passed, tried), solved, share))
-        return ("recipe", "attempt", "tried", "passed", "pass rate", "passed so far", "of all chains"), rows
+        return [(recipe, list(self._corrections(recipe))) for recipe in self.recipes]
+
+    def _corrections(self, recipe: str) -> Iterator[Correction]:
+        solved = 0
+        for attempt in sorted({key[1] for key in self.attempts if key[0] == recipe}):
+            tried = sum(self.attempts[recipe, attempt, outcome] for outcome in OUTCOMES)
+            passed = self.attempts[recipe, attempt, "pass"]
+            solved += passed
+            yield Correction(
+                attempt + 1,
+                Lead(tried, recipe, trait=f"attempt={attempt + 1}"),
+                Lead(passed, recipe, trait=f"passed at={attempt + 1}"),
+                percent(passed, tried),
+                Lead(solved, recipe, "pass"),
+                percent(solved, self.chains[recipe]),
+            )
+
+
+class Correction(NamedTuple):
+    """One line of a recipe's self-correction; shares are of those tried, and of all chains."""
+
+    attempt: int
+    tried: Lead
+    passed: Lead
+    rate: str
+    solved: Lead
+    share: str
 
 
 def facets_of(row: Row) -> Iterator[tuple[str, str]]:
@@ -125,7 +165,18 @@ def facets_of(row: Row) -> Iterator[tuple[str, str]]:
         value = metadata.get(facet)
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, str | int | float) and one != "":
-                yield facet, str(one)[:60]
+                yield facet, str(one)[:60].replace("|", "¦")  # traits of a record stand between bars
+
+
+def traits_of(chain: Sequence[Row]) -> Iterator[str]:
+    """What the numbers of the page count a chain by, as `name=value`: of its last attempt and of all of them."""
+    last = chain[-1]
+    yield from (f"{facet}={value}" for facet, value in facets_of(last))
+    yield f"length={length_label(length_class(len(reply_of(last['messages']))))}"
+    yield from (f"model={name}" for name in sorted({name for row in chain for name in row["model"].split(",")}))
+    yield from (f"attempt={row['attempt'] + 1}" for row in chain)
+    yield from (f"verdict={outcome}" for outcome in sorted({row["outcome"] for row in chain}))
+    yield from (f"passed at={row['attempt'] + 1}" for row in chain if row["outcome"] == "pass")
 
 
 def length_class(characters: int) -> int:

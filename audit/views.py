@@ -146,11 +146,11 @@ def _lengths(part: Slice, previous: object) -> Iterator[LengthBar]:
     now = length_shares(part.lengths)
     before = length_shares(previous["lengths"]) if isinstance(previous, dict) else None
     widest = max([*now, *(before or [])]) or 1.0
-    last = max(index for index, pair in enumerate(zip(now, before or now, strict=True)) if any(pair))
-    for index, share in enumerate(now[: last + 1]):
+    met = [index for index, pair in enumerate(zip(now, before or now, strict=True)) if any(pair)]
+    for index in range(min(met), max(met) + 1):
         label = f"≤ {LENGTH_BOUNDS[index]:,}" if index < len(LENGTH_BOUNDS) else f"> {LENGTH_BOUNDS[-1]:,}"
         earlier = None if before is None else round(100 * before[index] / widest, 1)
-        yield LengthBar(label, part.lengths[index], round(100 * share / widest, 1), earlier)
+        yield LengthBar(label, part.lengths[index], round(100 * now[index] / widest, 1), earlier)
 
 
 def _pair(document: Document) -> Pair:

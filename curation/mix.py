@@ -28,7 +28,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from curation.errors import CurationError
 from records.types import JSON
@@ -39,12 +39,26 @@ class Mix(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    by: str = Field(min_length=1)
-    weights: dict[str, float] = Field(min_length=1)
-    total: int | None = Field(None, ge=1)
-    max_epochs: float = Field(1, gt=0)
-    caps: dict[str, int] = Field(default_factory=dict)
-    seed: int = Field(0, ge=0)
+    by: str = Field(min_length=1, title="Group column", description="Column that names a row's group.")
+    weights: dict[str, float] = Field(
+        min_length=1, description='Weight of each group, such as {"math/solve": 0.6}; groups without one stay out.'
+    )
+    total: int | None = Field(
+        None, ge=1, description="Rows to write; none: as many as weights, caps and epochs permit."
+    )
+    max_epochs: float = Field(1, gt=0, title="Most epochs", description="How often a row may stand in the result.")
+    caps: dict[str, int] = Field(default_factory=dict, description="Most rows of a group.")
+    seed: int = Field(0, ge=0, description="Chooses which rows are taken.")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Mix:
+        for name, weight in self.weights.items():
+            if not 0 < weight < float("inf"):
+                raise ValueError(f"weights.{name}: must be a positive number; leave a group out instead")
+        for name, cap in self.caps.items():
+            if name not in self.weights or cap < 0:
+                raise ValueError(f"caps.{name}: must be at least 0 and the group must have a weight")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +80,13 @@ class GroupShare:
 def read_mix(path: Path) -> Mix:
     """Read a mix file. Raises CurationError with the field and what is wrong with it."""
     try:
-        mix = Mix.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Mix.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CurationError(path, None, f"cannot be read as TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise CurationError(path, None, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    for name, weight in mix.weights.items():
-        if not 0 < weight < float("inf"):
-            raise CurationError(path, None, f"weights.{name}: must be a positive number; leave a group out instead")
-    for name, cap in mix.caps.items():
-        if name not in mix.weights or cap < 0:
-            raise CurationError(path, None, f"caps.{name}: must be at least 0 and the group must have a weight")
-    return mix
+        said = ": ".join([*[".".join(map(str, first["loc"]))][: len(first["loc"])], first["msg"]])
+        raise CurationError(path, None, said.removeprefix("Value error, ")) from error
 
 
 def allocate(mix: Mix, available: Mapping[str, int]) -> dict[str, int]:

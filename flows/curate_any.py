@@ -1,4 +1,4 @@
-"""Curates any dataset from the command line: builds the embedder that it names, and mixes what is kept."""
+"""Curates any dataset: builds the embedder that is named, and mixes what is kept; for the command line and the flow."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from curation.curate import CurateOptions, CurateResult, curate
-from curation.mix import read_mix
+from curation.mix import Mix
 from curation.mix_dataset import Mixed, mix_dataset
+from curation.paraphrases import ParaphraseRule
+from curation.rules import Rule
+from curation.semantic_duplicates import SemanticRule
 from flows.config import ModelSettings, api_key
 from flows.errors import ConfigError
 from served_model.config import ModelConfig
@@ -20,13 +25,51 @@ LOCAL = "local"
 VECTORS = "embeddings.vectors"
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedderChoice:
-    """An embedder: "local" (`name` may be a folder), or the base URL of an endpoint and the model's name there."""
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    where: str
-    name: str | None = None
-    api_key_env: str | None = None
+
+class EmbedderChoice(_Form):
+    """What makes the embeddings by which rows are compared in the steps that look for meaning."""
+
+    where: str = Field(
+        LOCAL,
+        min_length=1,
+        title="Base URL",
+        description=f"Of an embeddings endpoint; {LOCAL}: the extra local-embedder.",
+    )
+    name: str | None = Field(None, title="Model", description="At that endpoint; for a local one perhaps a folder.")
+    api_key_env: str | None = Field(
+        None, title="API key: environment variable", description="Name of the variable that holds the key."
+    )
+    api_key_block: str | None = Field(
+        None, title="API key: Secret block", description="Name of the Prefect Secret block that holds the key."
+    )
+
+
+class Meaning(_Form):
+    """When rows mean the same, and which of them is kept."""
+
+    semantic_threshold: float = Field(0.9, ge=-1, le=1, description="Cosine from which rows are semantic duplicates.")
+    semantic_rule: Rule = Field(
+        Rule.KEPT, description="Compare with the rows kept so far (Deita), or with all seen so far (Llama 3)."
+    )
+    paraphrase_threshold: float = Field(
+        0.65, ge=-1, le=1, description="Cosine from which a row paraphrases a benchmark item."
+    )
+    quality: str | None = Field(None, description="Column of a score: of semantic duplicates the best is kept.")
+    difficulty: str | None = Field(None, description="Column of a difficulty, multiplied with quality.")
+
+    def options(self, field: str | None, steps: Sequence[str]) -> CurateOptions:
+        """The same with what to look at and for."""
+        return CurateOptions(
+            field=field,
+            steps=tuple(steps),
+            semantic=SemanticRule(self.semantic_threshold, self.semantic_rule),
+            paraphrase=ParaphraseRule(self.paraphrase_threshold),
+            quality=self.quality,
+            difficulty=self.difficulty,
+        )
 
 
 @dataclass(frozen=True)
@@ -46,14 +89,13 @@ def curate_any(
     out: Path,
     benchmarks: Sequence[Path],
     options: CurateOptions,
-    extras: tuple[EmbedderChoice | None, Path | None],
+    extras: tuple[EmbedderChoice | None, Mix | None],
 ) -> Curated:
-    """Curate `dataset` into `out`; `extras` are the embedder and the mix file. Raises CurationError, ConfigError.
+    """Curate `dataset` into `out`; `extras` are the embedder and the mix. Raises CurationError, ConfigError.
 
     Vectors are kept in `out`, so that a second call embeds only what is new.
     """
-    embedder, mix_file = extras
-    mix = read_mix(mix_file) if mix_file else None
+    embedder, mix = extras
     with ExitStack() as stack:
         if embedder is not None:
             opened = _open(embedder)
@@ -68,7 +110,8 @@ def _open(choice: EmbedderChoice) -> Embedder:
         return LocalEmbedder(choice.name)
     if choice.name is None:
         raise ConfigError("--embedder-name: say which model of the endpoint makes the embeddings")
-    settings = ModelSettings(base_url=[choice.where], name=choice.name, api_key_env=choice.api_key_env)
+    keys = {"api_key_env": choice.api_key_env, "api_key_block": choice.api_key_block}
+    settings = ModelSettings.model_validate({"base_url": [choice.where], "name": choice.name, **keys})
     try:
         config = ModelConfig(choice.name, (choice.where,), api_key(settings) or "", timeout_s=settings.timeout_s)
     except ValueError as error:

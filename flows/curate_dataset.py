@@ -14,8 +14,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from audit.tables import markdown_table
 from audit.yield_table import render_markdown
-from curation.curate import STEPS, CurateOptions, CurateResult, curate
+from curation.curate import STEPS, CurateOptions
+from curation.mix import Mix
+from flows.curate_any import Curated, EmbedderChoice, Meaning, curate_any
 
 Benchmarks = Annotated[Sequence[str], Field(description="Benchmark files; rows that hold their items are dropped.")]
 Steps = Annotated[
@@ -24,10 +27,23 @@ Steps = Annotated[
 ]
 
 
+By = Annotated[
+    EmbedderChoice | None,
+    Field(title="Embedder", description="Compares rows by meaning; none: those steps are left out."),
+]
+Same = Annotated[Meaning, Field(title="Meaning", description="When rows mean the same, with an embedder.")]
+Mixing = Annotated[Mix | None, Field(title="Mix", description="Shares of the groups of what is kept; none: no mix.")]
+DEFAULT = Meaning()
+Extras = tuple[EmbedderChoice | None, Mix | None]
+
+
 @task(name="curate", task_run_name="curate-{dataset}", cache_policy=NO_CACHE, persist_result=False)
-async def curate_files(dataset: str, out: str, benchmarks: Sequence[str], options: CurateOptions) -> CurateResult:
+async def curate_files(
+    dataset: str, out: str, benchmarks: Sequence[str], options: CurateOptions, extras: Extras
+) -> Curated:
     """Curate one dataset in a thread of its own, so that the flow can be cancelled."""
-    return await asyncio.to_thread(curate, Path(dataset), Path(out), [Path(one) for one in benchmarks], options)
+    files = [Path(one) for one in benchmarks]
+    return await asyncio.to_thread(curate_any, Path(dataset), Path(out), files, options, extras)
 
 
 @flow(name="curate_dataset", flow_run_name="curate-{dataset}", persist_result=False)
@@ -37,10 +53,19 @@ async def curate_dataset(
     benchmarks: Benchmarks = (),
     steps: Steps = STEPS,
     field: Annotated[str | None, Field(description="Column that holds the text; none: guessed.")] = None,
+    embedder: By = None,
+    meaning: Same = DEFAULT,
+    mix: Mixing = None,
 ) -> State[Any]:
-    """Drop repetition, contamination and duplicates from any dataset, each row with its reason."""
-    result = await curate_files(dataset, out, benchmarks, CurateOptions(field=field, steps=tuple(steps)))
-    await acreate_markdown_artifact(key="yield-table", markdown=render_markdown(result.accounts))
+    """Drop repetition, contamination and duplicates from any dataset, each row with its reason; mix what is kept."""
+    curated = await curate_files(dataset, out, benchmarks, meaning.options(field, steps), (embedder, mix))
+    result, mixed = curated.result, curated.mixed
+    tables = [render_markdown(result.accounts)]
+    if mixed is not None:
+        rows = [(one.group, one.available, one.rows, f"{one.share:.1%}", f"{one.epochs:.2f}") for one in mixed.table]
+        tables.append(markdown_table(("group", "available", "rows", "share", "epochs"), rows))
+    await acreate_markdown_artifact(key="yield-table", markdown="\n".join(tables))
     counts = list(result.accounts)
     kept, seen = (counts[-1].accepted, counts[0].entered) if counts else (0, 0)
-    return Completed(message=f"{kept:,} of {seen:,} rows kept; drops in {result.drops}", data=result)
+    more = f"; {sum(one.rows for one in mixed.table):,} rows mixed in {mixed.file}" if mixed else ""
+    return Completed(message=f"{kept:,} of {seen:,} rows kept; drops in {result.drops}{more}", data=result)

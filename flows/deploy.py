@@ -25,6 +25,7 @@ from flows.deployments import HEARTBEAT_S, DeployOptions, deployments
 from flows.errors import ConfigError, UserError
 
 CRASHES = "provender: a run without signs of life has crashed"
+NO_SIGN = "No sign of life; Retry resumes the run."
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -90,7 +91,7 @@ async def _have_crash_detection(client: PrefectClient) -> None:
             threshold=1,
             within=timedelta(seconds=3 * HEARTBEAT_S),
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No sign of life; Retry resumes the run.")],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=NO_SIGN)],
     )
     known = await client.read_automations_by_name(CRASHES)
     if known:

@@ -47,7 +47,7 @@ def escape_tables(folder: RunFolder) -> tuple[ReportTable, ...]:
     ]
     wrongly = sum(table.wrongly_rejected.values())
     note = f"Of {table.good} good attempts and drops, {wrongly} were wrongly refused and {table.outvoted} outvoted."
-    return (ReportTable("Planted faults", HEADERS, rows, note),)
+    return (ReportTable("Planted faults", HEADERS, rows, note, examples=[row.examples for row in table.rows]),)
 
 
 def escapes_markdown(folder: RunFolder) -> str:

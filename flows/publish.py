@@ -21,6 +21,10 @@ from flows.run_folder import RunFolder
 from flows.settle import Published, checksums, settle, spent
 from records.accounts import Accounts
 
+NAMED = 3
+ENDS = {"corpus": "the end of the corpus", "seeds": "the number of seeds", "target": "the target"}
+"""How the end of a recipe is told; others, such as a budget, tell themselves."""
+
 
 def publish(
     plan: RunPlan,
@@ -103,11 +107,17 @@ def _cost(description: Mapping[str, Any]) -> Iterator[ReportTable]:
         rows.append((name, f"{prompt:,}", f"{completion:,}", f"{(prompt + completion) / kept:,.0f}"))
     if rows:
         note = f"{budget['money']:,.2f} money at the configured prices, {budget['hours']:.2f} hours in the last start."
-        yield ReportTable("Cost", ("model", "prompt tokens", "completion tokens", "tokens per kept record"), rows, note)
+        headers = ("model", "prompt tokens", "completion tokens", "tokens per kept record")
+        yield ReportTable("Cost", headers, rows, note, trait="model")
 
 
 def _why(description: Mapping[str, Any]) -> str:
-    return ", ".join(f"{slug}: {why}" for slug, why in description["ended"].items())
+    """What ended the recipes, together where it was the same."""
+    slugs: dict[str, list[str]] = {}
+    for slug, why in description["ended"].items():
+        slugs.setdefault(why, []).append(slug)
+    named = {why: ", ".join(some) if len(some) <= NAMED else f"{len(some)} recipes" for why, some in slugs.items()}
+    return "; ".join(f"{some} ended by {ENDS.get(why, why)}" for why, some in named.items())
 
 
 def _facts(description: Mapping[str, Any]) -> dict[str, str]:

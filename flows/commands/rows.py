@@ -67,21 +67,20 @@ def curate(
     quiet: Quiet = False,
 ) -> None:
     """Drop repetition, contamination and duplicates from any dataset, each row with its reason; mix what is kept."""
-    from curation.curate import STEPS, CurateOptions
-    from curation.paraphrases import ParaphraseRule
-    from curation.semantic_duplicates import SemanticRule
-    from flows.curate_any import EmbedderChoice, curate_any
+    from curation.curate import STEPS
+    from curation.mix import read_mix
+    from flows.curate_any import EmbedderChoice, Meaning, curate_any
 
-    options = CurateOptions(
-        field=field,
-        steps=tuple(name.strip() for name in steps.split(",")) if steps else STEPS,
-        semantic=SemanticRule(semantic_threshold, semantic_rule),
-        paraphrase=ParaphraseRule(paraphrase_threshold),
+    meaning = Meaning(
+        semantic_threshold=semantic_threshold,
+        semantic_rule=semantic_rule,
+        paraphrase_threshold=paraphrase_threshold,
         quality=quality,
         difficulty=difficulty,
     )
-    chosen = EmbedderChoice(embedder, embedder_name, embedder_key_env) if embedder else None
-    curated = curate_any(dataset, out, benchmarks or (), options, (chosen, mix))
+    options = meaning.options(field, [name.strip() for name in steps.split(",")] if steps else STEPS)
+    where = EmbedderChoice(where=embedder, name=embedder_name, api_key_env=embedder_key_env) if embedder else None
+    curated = curate_any(dataset, out, benchmarks or (), options, (where, read_mix(mix) if mix else None))
     if not quiet:
         print(curated.text().rstrip())
 

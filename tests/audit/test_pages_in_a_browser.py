@@ -90,12 +90,37 @@ def test_filters_and_numbers_lead_to_records(tmp_path: Path, screenshots: Path) 
         expect(page.locator("#shown")).to_have_text(f"1 of {everything} shown")
         expect(page.locator("details.record:not([hidden])")).to_contain_text("dropped")
         page.click("#facets a.to")
-        expect(page.locator("#facet")).to_have_text("only difficulty=hard;")
+        expect(page.locator("#trait")).to_have_text("only difficulty=hard;")
         assert 0 < visible(page) < everything
         page.evaluate("location.hash = '#r-f'")
         expect(page.locator("#r-f")).to_have_attribute("open", "")
         page.locator("#records").scroll_into_view_if_needed()
         page.screenshot(path=screenshots / "report-records.png")
+
+
+FOLLOW = """async () => {
+  const lost = [];
+  for (const link of document.querySelectorAll("a.to")) {
+    link.click();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (document.getElementById("shown").textContent.startsWith("0 of")) lost.push(link.outerHTML);
+  }
+  return lost;
+}"""
+"""Follows every number of the page; gives those behind which no record is shown."""
+
+
+def test_every_number_leads_to_a_record(tmp_path: Path) -> None:
+    made = many_rows()
+    for number, words in enumerate((10, 100, 400, 1000, 2000)):  # of all lengths, attempts, topics and models
+        own: dict[str, Any] = {"chain": f"c{number}", "metadata": {"topic": f"topic {number} | {'x' * 70}"}}
+        made += [
+            row(f"c{number}-0", FAIL, f"reason_{number}", final=False, **own),
+            row(f"c{number}-1", attempt=1, reply="word " * words, model=f"model-{number}", **own),
+        ]
+    with quiet_page(report(tmp_path, *made)) as page:
+        assert page.locator("a.to").count() > 20
+        assert page.evaluate(FOLLOW) == []
 
 
 def test_every_link_within_the_page_has_its_target(tmp_path: Path) -> None:

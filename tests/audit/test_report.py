@@ -90,7 +90,7 @@ def rows_with(text: str) -> list[dict[str, Any]]:
 
 def test_nothing_that_a_model_wrote_becomes_markup(tmp_path: Path) -> None:
     def written(name: str, text: str) -> Page:
-        table = ReportTable(text, ("h", text), [(text, 1)], text)
+        table = ReportTable(text, ("h", text), [(text, 1)], text, recipe=text, trait=text, examples=[[text]])
         said = {
             "name": text,
             "state": text,
@@ -105,7 +105,7 @@ def test_nothing_that_a_model_wrote_becomes_markup(tmp_path: Path) -> None:
 
     hostile, plain = (
         written("hostile", HOSTILE),
-        written("plain", "plain words, as long and as damaged: \x1b".ljust(len(HOSTILE), ".")),
+        written("plain", "plain words, as long and as damaged \x1b".ljust(len(HOSTILE), ".")),
     )
     assert hostile.tags == plain.tags
     assert hostile.attributes == plain.attributes
@@ -189,10 +189,12 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
 def test_self_correction_counts_attempts_and_chains() -> None:
     statistics = Statistics()
     statistics.add([*rows_with("x"), row("b"), row("c", FAIL, "memory"), row("d", UNJUDGED, "sandbox_error")])
-    assert statistics.correction_table()[1] == [
-        ("code/solve", 1, 4, 1, "25.0%", 1, "25.0%"),
-        ("code/solve", 2, 1, 1, "100.0%", 2, "50.0%"),
-    ]
+    [(recipe, lines)] = statistics.corrections()
+    assert recipe == "code/solve"
+    assert [
+        (line.attempt, line.tried.number, line.passed.number, line.rate, line.solved.number, line.share)
+        for line in lines
+    ] == [(1, 4, 1, "25.0%", 1, "25.0%"), (2, 1, 1, "100.0%", 2, "50.0%")]
 
 
 def test_the_sample_depends_on_the_records_only() -> None:
