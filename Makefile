@@ -7,7 +7,7 @@ OUT ?= out/demo
 WORKERS ?= auto
 SEEDS ?= 50
 
-.PHONY: demo toolchains test test-heavy lint format setup clean
+.PHONY: demo toolchains test test-heavy docs lint format setup clean
 
 demo: setup ## the main job on the rehearsal model; no GPU, key or container engine needed
 	$(BIN)/provender rehearse --seeds $(SEEDS) --out $(OUT)
@@ -17,6 +17,9 @@ test: setup ## the tests, without the heavy ones
 
 test-heavy: setup ## kill and resume, whole runs, slow suites
 	$(BIN)/python -m pytest -m heavy -q
+
+docs: setup ## the documentation as a site in site/; a dead link is an error
+	$(BIN)/mkdocs build --strict --quiet
 
 toolchains: ## compilers and interpreters of the sandbox's languages; changes nothing without root and apt-get
 	scripts/toolchains
@@ -41,4 +44,4 @@ setup: .make/installed
 	@mkdir -p .make && touch $@
 
 clean:
-	rm -rf $(VENV) .make out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .make out site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,3 +90,40 @@ def test_pictures_are_small() -> None:
     pictures = list((ROOT / "docs" / "images").glob("*.png"))
     assert pictures
     assert all(picture.stat().st_size < 200_000 for picture in pictures)
+
+
+def build(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--config-file",
+        str(config),
+        "--site-dir",
+        str(out),
+    ]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+
+
+def test_the_site_is_built_with_every_page(tmp_path: Path) -> None:
+    result = build(ROOT / "mkdocs.yml", tmp_path)
+    assert result.returncode == 0, result.stderr
+    for name in ("", "first_dataset", "reference", "architecture", "threats", "benchmarks"):
+        assert "<h1" in (tmp_path / name / "index.html").read_text(), name
+    assert "fonts.googleapis" not in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize("link", ["[x](nowhere.md)", "[x](reference.md#no-such-heading)", "[x](../NOWHERE.md)"])
+def test_a_dead_link_breaks_the_site(tmp_path: Path, link: str) -> None:
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    settings = (ROOT / "mkdocs.yml").read_text().replace("hooks: [docs/site_hooks.py]\n", "")
+    nav = settings[settings.index("nav:") : settings.index("validation:")]
+    (tmp_path / "mkdocs.yml").write_text(settings.replace(nav, ""))
+    for page in (tmp_path / "docs").glob("*.md"):  # without the hook the links out of docs/ would be dead as well
+        page.write_text(page.read_text().replace("](../", "](https://127.0.0.1/"))
+    assert build(tmp_path / "mkdocs.yml", tmp_path / "sound").returncode == 0
+    (tmp_path / "docs" / "training.md").write_text(f"# Training\n\n{link}\n")
+    result = build(tmp_path / "mkdocs.yml", tmp_path / "broken")
+    assert result.returncode == 1 and "strict mode" in result.stderr + result.stdout

@@ -91,7 +91,13 @@ class PrefectPlace:
 @pytest.fixture(scope="session")
 def prefect_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectPlace]:
     """`prefect server start` on loopback, with all its services: the temporary one has no scheduler."""
-    home, work = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("work")
+    with started_place(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("work")) as place:
+        yield place
+
+
+@contextmanager
+def started_place(home: Path, work: Path) -> Iterator[PrefectPlace]:
+    """A server with its database in `home`, for runs in `work`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
