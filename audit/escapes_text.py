@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from audit.escapes import EscapeRow, EscapeTable
+from audit.tables import text_table
 
 
-def render(table: EscapeTable) -> str:
-    """The table as plain text, one line per kind of fault, with the sums and the refused good work below."""
+def render(table: EscapeTable, width: int | None = None) -> str:
+    """The table as plain text, one line per kind of fault, with the sums and the refused good work below.
+
+    It is fitted to a terminal where the terminal's width is given.
+    """
     header = ("prompt", "fault", "decided by", "planted", "caught", "escaped", "unused", "lost", "caught at")
     rows = [header, *(_cells(row) for row in table.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header) - 1)]
     lines = [_line(row, widths) for row in rows]
+    if width is not None and max(map(len, lines)) > width:
+        lines = text_table(header, rows[1:], width, stack=True).splitlines()
     lines.append("")
     lines.append(
         f"{table.planted} faults planted: {table.caught} caught, {table.escaped} escaped "

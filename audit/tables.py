@@ -20,19 +20,35 @@ Table = tuple[Sequence[str], Sequence[Sequence[object]]]
 """Headers and rows."""
 
 
-def text_table(headers: Sequence[str], rows: Sequence[Sequence[object]], width: int = WIDTH) -> str:
+def text_table(
+    headers: Sequence[str], rows: Sequence[Sequence[object]], width: int = WIDTH, *, stack: bool = False
+) -> str:
     """Aligned text that ends with a line end, numbers to the right.
 
-    Where it would be wider than `width` characters, the widest text columns are wrapped. Terminal controls in cells
-    are shown, not obeyed. Leading spaces of a cell are kept.
+    Where it would be wider than `width` characters, the widest text columns are wrapped; where that is not enough
+    and `stack` permits it, each row becomes a few lines. Terminal controls in cells are shown, not obeyed. Leading
+    spaces of a cell are kept.
     """
     cells = [[_cell(value) for value in row] for row in (headers, *rows)]
     numeric = _numeric(cells)
     widths = [max(map(_columns, column)) for column in zip(*cells, strict=True)]
     widths = _fit(widths, [_least(*column) for column in zip(cells[0], widths, numeric, strict=True)], width)
+    if stack and sum(widths) + len(GAP) * (len(widths) - 1) > width:
+        return "".join(f"{line}\n" for row in cells[1:] for line in _stacked(cells[0], row, width))
     rule = ["-" * size for size in widths]
     lines = [line for row in (cells[0], rule, *cells[1:]) for line in _row_lines(row, widths, numeric)]
     return "\n".join(lines) + "\n"
+
+
+def _stacked(headers: Sequence[str], row: Sequence[str], width: int) -> list[str]:
+    """A row for a narrow terminal: its first cell, and below it what the other columns say."""
+    first, *others = row
+    inner = " " * (len(first) - len(first.lstrip()) + 2)
+    said = ", ".join(
+        f"{header} {cell.strip()}" for header, cell in zip(headers[1:], others, strict=True) if cell.strip()
+    )
+    lines = _wrap(said, max(NARROWEST, width - len(inner))) if said else []
+    return [*([first] if first.strip() else []), *(inner + line for line in lines)]
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

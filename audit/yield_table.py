@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from audit.tables import Table, markdown_table, percent, text_table
+from audit.tables import WIDTH, Table, markdown_table, percent, text_table
 from records.accounts import Accounts, StageCount
 
 TOP_REASONS = 8
@@ -28,8 +28,8 @@ def reasons_table(accounts: Accounts, top: int = TOP_REASONS) -> Table:
     return REASON_HEADERS, rows
 
 
-def render_text(accounts: Accounts) -> str:
-    """Both tables for a terminal of 80 columns; recipes stand above their stages."""
+def render_text(accounts: Accounts, width: int = WIDTH) -> str:
+    """Both tables for a terminal of so many columns; recipes stand above their stages."""
     stages: list[tuple[object, ...]] = []
     reasons: list[tuple[object, ...]] = []
     for recipe, counts in groupby(_by_recipe(accounts), key=lambda count: count.recipe):
@@ -45,8 +45,8 @@ def render_text(accounts: Accounts) -> str:
             reasons.insert(title, (recipe, "", "", ""))
     if not stages:
         return "No stage has run yet.\n"
-    text = text_table(("stage", *YIELD_HEADERS[2:]), stages)
-    return f"{text}\n{text_table(('stage', *REASON_HEADERS[2:]), reasons)}" if reasons else text
+    text = text_table(("stage", *YIELD_HEADERS[2:]), stages, width, stack=True)
+    return f"{text}\n{text_table(('stage', *REASON_HEADERS[2:]), reasons, width, stack=True)}" if reasons else text
 
 
 def render_markdown(accounts: Accounts) -> str:

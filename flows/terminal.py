@@ -14,7 +14,7 @@ import tomli_w
 
 from audit.escapes import EscapeTable
 from audit.escapes_text import render
-from audit.tables import text_table
+from audit.tables import WIDTH, text_table
 from audit.yield_table import render_text
 from corpus.errors import CorpusError
 from curation.errors import CurationError
@@ -66,7 +66,9 @@ def published_text(published: Published, out: Path) -> str:
     ends = [
         f"{name}: {count:,} accepted, ended by {published.ended[name]}" for name, count in published.accepted.items()
     ]
-    return "\n".join([render_text(published.accounts).rstrip(), "", *ends, "", *_paths(published, out)])
+    return "\n".join(
+        [render_text(published.accounts, min(WIDTH, width())).rstrip(), "", *ends, "", *_paths(published, out)]
+    )
 
 
 def _paths(published: Published, out: Path) -> list[str]:
@@ -84,7 +86,7 @@ def rehearsed_text(rehearsed: Rehearsed) -> str:
     """The end of a rehearsal, for people."""
     note = "Rehearsal output: made by a test double with planted faults, not by a language model."
     return "\n".join(
-        [published_text(rehearsed.published, rehearsed.out), "", render(rehearsed.escapes).rstrip(), "", note]
+        [published_text(rehearsed.published, rehearsed.out), "", render(rehearsed.escapes, width()).rstrip(), "", note]
     )
 
 
@@ -121,7 +123,7 @@ def _without_none(value: Any) -> Any:
 def findings_text(findings: Sequence[Finding]) -> str:
     """What the doctor found, one line each."""
     rows = [("ok" if one.ok else "MISSING", one.name, one.detail) for one in findings]
-    return text_table(("", "part", "finding"), rows).rstrip()
+    return text_table(("", "part", "finding"), rows, min(WIDTH, width()), stack=True).rstrip()
 
 
 def escapes_json(table: EscapeTable) -> dict[str, Any]:

@@ -33,6 +33,20 @@ def test_a_table_too_wide_is_wrapped_and_loses_nothing() -> None:
     assert re.findall(r"word\d+", text.replace("\n", " ")) == words.split()
 
 
+def test_where_nothing_fits_a_row_becomes_lines() -> None:
+    rows = [("math/solve", "", "", ""), ("  corpus", 6, 6, "100.0%"), ("  propose", 12345, 6, "")]
+    text = text_table(("stage", "in", "accepted", "yield"), rows, 22, stack=True)
+    assert text.splitlines() == [
+        "math/solve",
+        "  corpus",
+        "    in 6, accepted 6,",
+        "    yield 100.0%",
+        "  propose",
+        "    in 12345, accepted",
+        "    6",
+    ]
+
+
 def test_headers_and_numbers_are_never_broken() -> None:
     text = text_table(("a_long_header", "n"), [("x" * 50, 123456789012)], 10)
     assert text.startswith("a_long_header             n\n")
