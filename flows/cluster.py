@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -174,6 +175,7 @@ def _dask(module: Any, settings: EngineSettings) -> Any:
             "threads_per_worker": settings.shards_per_worker,
             "processes": True,
             "dashboard_address": None,
+            "preload": ["flows.worker"],
             "memory_limit": 0,  # most memory is that of programs in the sandbox, which has limits of its own
             "silence_logs": logging.ERROR,
         }
@@ -181,9 +183,12 @@ def _dask(module: Any, settings: EngineSettings) -> Any:
 
 
 def _ray(module: Any, settings: EngineSettings) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if settings.address is not None:
         return module.RayTaskRunner(address=settings.address)
-    return module.RayTaskRunner(init_kwargs={"num_cpus": settings.workers, "include_dashboard": False})
+    return module.RayTaskRunner(
+        init_kwargs={"num_cpus": settings.workers, "include_dashboard": False, "logging_level": logging.ERROR}
+    )
 
 
 def _result(future: PrefectFuture[Worked], name: str) -> Worked:

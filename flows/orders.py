@@ -55,7 +55,7 @@ class Recalled(UserError):
 class Beat:
     """What the flow says now."""
 
-    start: str
+    start: str  # "" where nobody is at work any more
     count: int
     halted: str = ""  # the limit that is met
     recalled: frozenset[str] = frozenset()  # shards, as `slug-number`
@@ -76,6 +76,9 @@ class Beat:
             return None
 
 
+NOBODY = Beat("", 0)
+
+
 class Board(Protocol):
     """Where a run's beat is written, and read by its workers. Its methods block."""
 
@@ -87,8 +90,8 @@ class Board(Protocol):
         """In place of the one before. Raises Taken where another start of the run has written one."""
         ...
 
-    def remove(self) -> None:
-        """Nobody works any more."""
+    def leave(self) -> None:
+        """Say that nobody works any more: workers stop, and the next start need not wait."""
         ...
 
 
@@ -117,9 +120,9 @@ class FolderBoard:
         """Atomically."""
         write_text(self.path, beat.to_json())
 
-    def remove(self) -> None:
-        """Also where it is gone already."""
-        self.path.unlink(missing_ok=True)
+    def leave(self) -> None:
+        """For workers that are still at it."""
+        write_text(self.path, NOBODY.to_json())
 
 
 @dataclass(frozen=True)
@@ -147,19 +150,20 @@ class StoreBoard:
             raise self._taken()
         self.store.put(NAME, beat.to_json().encode())
 
-    def remove(self) -> None:
-        """For the next start, which need not wait then."""
-        with contextlib.suppress(StoreError):  # it will wait
-            self.store.remove(NAME)
+    def leave(self) -> None:
+        """For workers that are still at it, and for the next start."""
+        with contextlib.suppress(StoreError):  # then they wait
+            self.store.put(NAME, NOBODY.to_json().encode())
 
     def _take(self) -> None:
         """Watch an old beat. One that is followed by another has somebody alive behind it."""
         before = self.read()
         if before is None:
             return
-        time.sleep(self.lost_s)
-        if self.read() not in (before, None):
-            raise self._taken()
+        if before.start:
+            time.sleep(self.lost_s)
+            if self.read() not in (before, None):
+                raise self._taken()
         self.store.remove(NAME)
 
     def _taken(self) -> Taken:
@@ -198,7 +202,7 @@ class Heart:
             ticking.cancel()
             taken = (await asyncio.gather(ticking, return_exceptions=True))[0]
             if not isinstance(taken, Taken):
-                await asyncio.to_thread(self.board.remove)
+                await asyncio.to_thread(self.board.leave)
 
     async def _tick(self) -> None:
         """Until another start has taken over: then its beats stop our workers, and the segments' numbers stop us."""
@@ -241,7 +245,7 @@ class Pulse:
         while True:
             beat = await asyncio.to_thread(self.board.read)
             if beat is not None and beat.start != self.order.start:
-                return f"{name}: another start has taken the run over"
+                return f"{name}: " + ("another start has taken the run over" if beat.start else "the flow has ended")
             if beat is not None and beat.count != last:
                 last, seen = beat.count, clock()
                 if beat.halted:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import tempfile
 import threading
 from dataclasses import dataclass, field, replace
@@ -135,3 +136,11 @@ async def _make_apart(order: Order, store: RunStore, bench: Workbench) -> Worked
 
 def _nobody(kind: str, outcome: Outcome | None, reason: str) -> None:
     """Nobody listens to single records here: the summary tells their numbers."""
+
+
+def dask_setup(worker: object) -> None:
+    """Called in each process of the run's own Dask cluster: Ctrl-C is the flow's affair, which then ends its workers.
+
+    A handler and not SIG_IGN, which programs in the sandbox would inherit.
+    """
+    signal.signal(signal.SIGINT, lambda *_: None)

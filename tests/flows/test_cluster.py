@@ -219,7 +219,6 @@ def test_a_run_in_a_bucket_survives_a_worker_and_then_its_machine(
     store = Store.open("s3://bucket/runs")
     names = {name.partition("/")[2] for name in store.names("")}
     assert {"run.json", "report/index.html", "drops.parquet", "dataset/README.md"} <= names
-    assert "beat.json" not in names
 
 
 def test_a_runner_without_its_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,8 @@ async def test_work_that_is_wanted_gives_its_result_and_its_errors(tmp_path: Pat
         assert await pulse(tmp_path, heart.start, []).while_wanted(asyncio.sleep(0.05, "done")) == "done"
         with pytest.raises(ValueError, match="of the work"):
             await pulse(tmp_path, heart.start, []).while_wanted(fail())
-    assert not FolderBoard(tmp_path).path.exists()
+    with pytest.raises(Recalled, match="the flow has ended"):
+        await pulse(tmp_path, heart.start, []).while_wanted(Work().run())
 
 
 async def test_a_recall_stops_the_work_of_that_shard_only(tmp_path: Path) -> None:
