@@ -206,7 +206,7 @@ def _calls_known(body: str, parameters: Parameters) -> bool:
 def _parse_prose(text: str, parameters: Parameters) -> list[ToolCall]:
     """Calls that stand in a text for a reader: JSON objects of a call's shape, lines of calls of known tools."""
     calls = list(_json_in_prose(text))
-    for line in text.splitlines():
+    for line in text.split("\n"):
         match = PYTHON_CALL.match(line.strip())
         if match and match[1] in parameters and line.rstrip(" ;,").endswith((")", "]")):
             calls += _parse_block(line, parameters)

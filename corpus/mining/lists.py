@@ -49,7 +49,7 @@ def _load(path: Path) -> JSON:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
         return yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise CorpusError(str(path), None, None, f"cannot be read: {str(error).splitlines()[0]}") from error

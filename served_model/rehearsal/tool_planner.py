@@ -20,7 +20,7 @@ LOOK_UPS = ("get_", "find_", "list_", "read_")
 
 def examples_of(tags: Tags) -> list[dict[str, Any]]:
     """The examples in a prompt."""
-    lines = tags.get("examples", "").splitlines()
+    lines = tags.get("examples", "").split("\n")
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
@@ -64,7 +64,7 @@ def _injected(call: Asked, result: Any) -> Asked | None:
 
 def _without_examples(tags: Tags, rng: Random, fault: str | None) -> Draft:
     """For tools that nobody executes: arguments made up from the schema."""
-    tools = [json.loads(line) for line in tags.get("tools", "").splitlines() if line.startswith("{")]
+    tools = [json.loads(line) for line in tags.get("tools", "").split("\n") if line.startswith("{")]
     tool = next((one for one in tools if one["name"] == tags.get("target")), tools[0])
     parameters = tool["parameters"]
     arguments = {name: made_up(parameters["properties"][name], rng) for name in parameters.get("required", ())}

@@ -81,7 +81,7 @@ def _in_sequence(tools: Mapping[str, Any]) -> bool:
 
 
 def _tools(tags: Tags) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in tags.get("tools", "").splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in tags.get("tools", "").split("\n") if line.startswith("{")]
 
 
 def _required(tool: Mapping[str, Any]) -> Sequence[str]:

@@ -164,7 +164,7 @@ def _json(data: bytes) -> Any:
 
 
 def _json_lines(data: bytes) -> list[Any]:
-    return [json.loads(line) for line in _plain(data).splitlines() if line.strip()]
+    return [json.loads(line) for line in _plain(data).split("\n") if line.strip()]
 
 
 def _json_rows(data: bytes) -> list[dict[str, Any]]:
