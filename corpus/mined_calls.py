@@ -19,12 +19,13 @@ from corpus.errors import CorpusError
 from corpus.mining.call_sites import CallSite, find_calls
 from corpus.mining.mine import Mined, MinedTool, library_modules, mine
 from corpus.mining.sources import fingerprint as tools_fingerprint
-from corpus.reader import Reader
+from corpus.reader import OpenSandbox, Reader
 from corpus.source_code import fingerprint as code_fingerprint
 from corpus.source_files import Corpus, find_files
 from corpus.tools import BESIDE, STDLIB
 from records.types import JSON, Drop, Seed, canonical_json, stable_hash, stable_seed
 from sandbox import open_sandbox
+from sandbox.types import Sandbox
 from verifiers.tool_schemas import find_problem, read_tools
 from verifiers.toolbox.box import Toolbox
 from verifiers.toolbox.runner import ToolRun, run_calls
@@ -48,7 +49,9 @@ class Found:
     path: str
 
 
-def read(pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown") -> Iterator[Seed | Drop]:
+def read(
+    pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown", sandbox: OpenSandbox = open_sandbox
+) -> Iterator[Seed | Drop]:
     """A seed per distinct call, without end: in later passes with other tools beside it. Raises CorpusError."""
     corpus = find_files(pattern, licence)
     files = [path for path in corpus.files if path.endswith(".py")]
@@ -58,20 +61,20 @@ def read(pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown") -> 
         rng.shuffle(files)
         seen: set[str] = set()
         for start in range(0, len(files), FILES_TOGETHER):
-            found = _calls_in(corpus, files[start : start + FILES_TOGETHER], seen)
+            found = _calls_in(corpus, files[start : start + FILES_TOGETHER], seen, sandbox)
             found_any = found_any or bool(found)
-            yield from _tried(corpus, found, rng, number)
+            yield from _tried(corpus, found, (rng, number), sandbox)
         if not found_any:
             raise CorpusError(pattern, None, "corpus", "it holds no call of a tool with literal arguments")
 
 
-def _calls_in(corpus: Corpus, paths: Sequence[str], seen: set[str]) -> list[Found]:
+def _calls_in(corpus: Corpus, paths: Sequence[str], seen: set[str], sandbox: OpenSandbox) -> list[Found]:
     """The calls of tools in some files. Only the modules that are called there are mined."""
     sites = [(path, site) for path in paths for site in _sites(corpus.root / path)]
     modules = set(library_modules())
     called = sorted({module for _, site in sites if (module := _module(site.function, modules))})
     tools: dict[str, MinedTool] = {}
-    for one in mine([(module, None) for module in called]):
+    for one in mine([(module, None) for module in called], sandbox):
         tools |= {tool.function: tool for tool in one.tools} if isinstance(one, Mined) else {}
     found = []
     for path, site in sites:
@@ -113,11 +116,14 @@ def _is_trivial(tool: MinedTool, arguments: Mapping[str, JSON]) -> bool:
     return tool.function in TRIVIAL or "" in arguments.values()
 
 
-def _tried(corpus: Corpus, found: Sequence[Found], rng: random.Random, number: int) -> Iterator[Seed | Drop]:
+def _tried(
+    corpus: Corpus, found: Sequence[Found], draw: tuple[random.Random, int], sandbox: OpenSandbox
+) -> Iterator[Seed | Drop]:
     if not found:
         return
+    rng, number = draw
     with ThreadPoolExecutor(1) as thread:
-        runs = thread.submit(asyncio.run, _run_all(found)).result()
+        runs = thread.submit(asyncio.run, _run_all(found, sandbox())).result()
     pool = [one.tool for one in found]
     for one, run in zip(found, runs, strict=True):
         result = run.results[0]
@@ -128,8 +134,7 @@ def _tried(corpus: Corpus, found: Sequence[Found], rng: random.Random, number: i
             yield Drop(stable_hash("mined_calls", where), "", "corpus", "call_gives_nothing", {"source": where})
 
 
-async def _run_all(found: Sequence[Found]) -> list[ToolRun]:
-    sandbox = open_sandbox()
+async def _run_all(found: Sequence[Found], sandbox: Sandbox) -> list[ToolRun]:
     boxes = [Toolbox((one.tool.tool,), {one.tool.name: one.tool.binding}) for one in found]
     try:
         runs = [
@@ -169,4 +174,4 @@ def fingerprint(pattern: str) -> str:
     return stable_hash(code_fingerprint(pattern), tools_fingerprint(STDLIB))
 
 
-READER = Reader("mined_calls", read, fingerprint, default=STDLIB, endless=True)
+READER = Reader("mined_calls", read, fingerprint, default=STDLIB, endless=True, executes=True)

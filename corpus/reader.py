@@ -9,17 +9,25 @@ from pathlib import Path
 
 from corpus.errors import CorpusError
 from records.types import Drop, Seed
+from sandbox.types import Sandbox
+
+OpenSandbox = Callable[[], Sandbox]
+"""Opens the sandbox of a run: of its backend and image, with its libraries. Equal ones open equal sandboxes."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One corpus format. `read(pattern, run_seed, licence)` yields seeds, and a Drop for whatever it leaves out."""
+    """One corpus format. `read(pattern, run_seed, licence)` yields seeds, and a Drop for whatever it leaves out.
+
+    One that `executes` takes an `OpenSandbox` as fourth argument: what it tries, it tries where the run will.
+    """
 
     name: str
-    read: Callable[[str, int, str], Iterator[Seed | Drop]]
+    read: Callable[..., Iterator[Seed | Drop]]
     fingerprint: Callable[[str], str]  # hash of what the pattern names, so that a changed corpus is a new run
     default: str  # pattern of the corpus that is on every machine
     endless: bool  # gives ever new seeds, so that a run needs a target or a number of seeds
+    executes: bool = False
 
 
 def hash_files(files: Iterable[Path]) -> str:

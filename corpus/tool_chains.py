@@ -15,10 +15,11 @@ from typing import Any
 
 from corpus.mining.mine import MinedTool
 from corpus.mining.sources import fingerprint
-from corpus.reader import Reader
+from corpus.reader import OpenSandbox, Reader
 from corpus.tools import STDLIB, Draw, draws, examples_of
 from records.types import JSON, Drop, Seed, canonical_json, stable_hash
 from sandbox import open_sandbox
+from sandbox.types import Sandbox
 from verifiers.tool_schemas import find_problem, read_tools
 from verifiers.toolbox.runner import ToolArguments, ToolRun, run_calls
 
@@ -26,24 +27,26 @@ TOGETHER = 24  # targets tried with one sandbox
 TRIES = 10  # calls tried for one target
 
 
-def read(pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown") -> Iterator[Seed | Drop]:
+def read(
+    pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown", sandbox: OpenSandbox = open_sandbox
+) -> Iterator[Seed | Drop]:
     """A seed per tool, and pass, for which a chain was found. Raises CorpusError."""
     waiting: list[Draw] = []
-    for draw in draws(pattern, run_seed, licence):
+    for draw in draws(pattern, run_seed, licence, sandbox):
         if isinstance(draw, Drop):
             yield draw
             continue
         waiting.append(draw)
         if len(waiting) == TOGETHER:
-            yield from _chained(waiting, run_seed)
+            yield from _chained(waiting, run_seed, sandbox)
             waiting = []
 
 
-def _chained(waiting: Sequence[Draw], run_seed: int) -> Iterator[Seed | Drop]:
+def _chained(waiting: Sequence[Draw], run_seed: int, sandbox: OpenSandbox) -> Iterator[Seed | Drop]:
     pool = [tool for draw in waiting for tool in (draw.target, *draw.tools)]
     plans = [_trials(draw, pool, random.Random(f"{run_seed}{draw.target.function}{draw.number}")) for draw in waiting]
     with ThreadPoolExecutor(1) as thread:
-        runs = thread.submit(asyncio.run, _run_all(list(zip(waiting, plans, strict=True)))).result()
+        runs = thread.submit(asyncio.run, _run_all(list(zip(waiting, plans, strict=True)), sandbox())).result()
     for draw, plan, run in zip(waiting, plans, runs, strict=True):
         good = [(trial, result) for trial, result in zip(plan, run, strict=True) if result is not None]
         if good:
@@ -75,9 +78,7 @@ def _trials(draw: Draw, pool: Sequence[MinedTool], rng: random.Random) -> list[T
     return found
 
 
-async def _run_all(plans: Sequence[tuple[Draw, Sequence[Trial]]]) -> list[list[JSON]]:
-    sandbox = open_sandbox()
-
+async def _run_all(plans: Sequence[tuple[Draw, Sequence[Trial]]], sandbox: Sandbox) -> list[list[JSON]]:
     async def run(draw: Draw, trials: Sequence[Trial]) -> list[JSON]:
         if not trials:
             return []
@@ -108,4 +109,4 @@ def _seed(draw: Draw, trial: Trial, result: JSON) -> Seed:
     return draw.seed("tool_chains", examples=canonical_json(known), chain="\n".join(map(canonical_json, chain)))
 
 
-READER = Reader("tool_chains", read, fingerprint, default=STDLIB, endless=True)
+READER = Reader("tool_chains", read, fingerprint, default=STDLIB, endless=True, executes=True)

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from corpus.errors import CorpusError
-from corpus.reader import Reader, hash_files
+from corpus.reader import OpenSandbox, Reader, hash_files
 from records.types import JSON, Drop, Seed, canonical_json, stable_hash, stable_seed
 from sandbox import open_sandbox
+from sandbox.types import Sandbox
 from verifiers.toolbox.box import Toolbox, encoded
 from verifiers.toolbox.runner import ToolRun, run_calls
 from verifiers.toolbox.signatures import NoTool, functions_of
@@ -35,7 +36,9 @@ BATCH = 48  # trajectories drawn and tried together
 NUMBERS: Mapping[str, Sequence[JSON]] = {"integer": (1, 2, 3, 5), "number": (10.0, 25.5, 40.0)}
 
 
-def read(pattern: str = DEFAULT, run_seed: int = 0, licence: str = "unknown") -> Iterator[Seed | Drop]:
+def read(
+    pattern: str = DEFAULT, run_seed: int = 0, licence: str = "unknown", sandbox: OpenSandbox = open_sandbox
+) -> Iterator[Seed | Drop]:
     """Trajectories of every environment in turn, without end. Raises CorpusError."""
     boxes = [(path, *_load(path)) for path in _files(pattern)]
     for batch in count():
@@ -43,9 +46,10 @@ def read(pattern: str = DEFAULT, run_seed: int = 0, licence: str = "unknown") ->
         for path, box, refused in boxes:
             if batch == 0:
                 yield from (_drop(path, name, reason) for name, reason in refused)
-            for number, calls in enumerate(_trajectories(box.to_json(), run_seed, batch)):
+            for number, calls in enumerate(_trajectories(box.to_json(), run_seed, batch, sandbox)):
                 found += 1
-                yield _seed(path, box, calls, (f"{batch}.{number}", LICENCE if pattern == DEFAULT else licence))
+                named = f"{batch}.{number}", LICENCE if pattern == DEFAULT else licence
+                yield _seed(path, box, (calls, _working_calls(box.to_json(), sandbox)[1]), named)
         if not found:
             raise CorpusError(pattern, None, "corpus", "no sequence of calls with values of the database changes it")
 
@@ -88,9 +92,9 @@ def _schema(source: str, path: Path) -> str:
 
 
 @lru_cache(maxsize=64)
-def _trajectories(box_json: str, run_seed: int, batch: int) -> list[list[Mapping[str, Any]]]:
+def _trajectories(box_json: str, run_seed: int, batch: int, sandbox: OpenSandbox) -> list[list[Mapping[str, Any]]]:
     """Sequences of calls of which each works after the others, and that change the database."""
-    known, first = _working_calls(box_json)
+    known, first = _working_calls(box_json, sandbox)
     changing = [call for call in known if call["changes"]]
     rng = random.Random(stable_seed(str(run_seed), "environment", stable_hash(box_json), str(batch)))
     trials = []
@@ -98,7 +102,7 @@ def _trajectories(box_json: str, run_seed: int, batch: int) -> list[list[Mapping
         drawn = [rng.choice(known) for _ in range(rng.randint(0, LONGEST - 1))] + [rng.choice(changing)]
         trials.append([(call["name"], call["arguments"]) for call in drawn])
     distinct = [one for one in trials if len({canonical_json(list(call)) for call in one}) == len(one)]
-    runs = _run(Toolbox.read(box_json), distinct) if distinct else []
+    runs = _run(Toolbox.read(box_json), distinct, sandbox) if distinct else []
     return [
         [
             {"name": name, "arguments": arguments, "result": result.value}
@@ -110,14 +114,14 @@ def _trajectories(box_json: str, run_seed: int, batch: int) -> list[list[Mapping
 
 
 @lru_cache(maxsize=16)
-def _working_calls(box_json: str) -> tuple[list[Mapping[str, Any]], JSON]:
+def _working_calls(box_json: str, sandbox: OpenSandbox) -> tuple[list[Mapping[str, Any]], JSON]:
     """Calls with values of the database that work on its first state, and that state."""
     box = Toolbox.read(box_json)
     rng = random.Random(stable_seed("working_calls"))
-    first = _run(box, ([],))[0].state
+    first = _run(box, ([],), sandbox)[0].state
     pool = _values(first)
     trials = [[_random_call(rng.choice(box.tools), pool, rng)] for _ in range(TRIALS)]
-    runs = _run(box, trials)
+    runs = _run(box, trials, sandbox)
     found = {}
     for (call,), run in zip(trials, runs, strict=True):
         if run.results[0].ok and run.results[0].value not in ([], {}, None):
@@ -127,13 +131,15 @@ def _working_calls(box_json: str) -> tuple[list[Mapping[str, Any]], JSON]:
     return [found[key] for key in sorted(found)], first
 
 
-def _run(box: Toolbox, trials: Sequence[Sequence[tuple[str, Mapping[str, JSON]]]]) -> list[ToolRun]:
+Trials = Sequence[Sequence[tuple[str, Mapping[str, JSON]]]]
+
+
+def _run(box: Toolbox, trials: Trials, sandbox: OpenSandbox) -> list[ToolRun]:
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, _run_all(box, trials)).result()
+        return thread.submit(asyncio.run, _run_all(box, trials, sandbox())).result()
 
 
-async def _run_all(box: Toolbox, trials: Sequence[Sequence[tuple[str, Mapping[str, JSON]]]]) -> list[ToolRun]:
-    sandbox = open_sandbox()
+async def _run_all(box: Toolbox, trials: Trials, sandbox: Sandbox) -> list[ToolRun]:
     try:
         return list(await asyncio.gather(*(run_calls(sandbox, box, calls) for calls in trials)))
     finally:
@@ -166,9 +172,9 @@ def _random_call(
     return tool["function"]["name"], arguments
 
 
-def _seed(path: Path, box: Toolbox, calls: Sequence[Mapping[str, Any]], which: tuple[str, str]) -> Seed:
-    number, licence = which
-    state = canonical_json(_working_calls(box.to_json())[1])
+def _seed(path: Path, box: Toolbox, drawn: tuple[Sequence[Mapping[str, Any]], JSON], which: tuple[str, str]) -> Seed:
+    (calls, first), (number, licence) = drawn, which
+    state = canonical_json(first)
     return Seed(
         id=stable_hash("tool_environments", path.name, number, canonical_json(list(calls))),
         text=box.tools_json,
@@ -188,4 +194,4 @@ def fingerprint(pattern: str) -> str:
     return hash_files(_files(pattern))
 
 
-READER = Reader("tool_environments", read, fingerprint, default=DEFAULT, endless=True)
+READER = Reader("tool_environments", read, fingerprint, default=DEFAULT, endless=True, executes=True)

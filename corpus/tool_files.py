@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from corpus.errors import CorpusError
-from corpus.reader import Reader, hash_files
+from corpus.reader import OpenSandbox, Reader, hash_files
 from records.types import JSON, Drop, Seed, canonical_json, stable_hash, stable_seed
 from sandbox import open_sandbox
+from sandbox.types import Sandbox
 from verifiers.toolbox.box import Toolbox
 from verifiers.toolbox.builtin import files_box
 from verifiers.toolbox.runner import CallResult, ToolArguments, run_calls
@@ -48,14 +49,20 @@ class ReadFile:
     problem: str = ""
 
 
-def read(pattern: str = DEFAULT, run_seed: int = 0, licence: str = "unknown") -> Iterator[Seed | Drop]:
+def with_libraries() -> Sandbox:
+    """A sandbox with the libraries that are installed beside us."""
+    return open_sandbox(site=None if sys.prefix == sys.base_prefix else sys.prefix)
+
+
+def read(
+    pattern: str = DEFAULT, run_seed: int = 0, licence: str = "unknown", sandbox: OpenSandbox = with_libraries
+) -> Iterator[Seed | Drop]:
     """A seed per file and pass, without end, each with other calls. Raises CorpusError."""
     files = _files(pattern)
     for number in count():
         rng = random.Random(stable_seed(str(run_seed), "tool_files", str(number)))
         good = 0
-        for path in files:
-            opened = _open(path)
+        for path, opened in zip(files, _opened(tuple(files), sandbox), strict=True):
             if not opened.problem:
                 good += 1
                 yield _seed(path, opened, rng, (number, LICENCE if pattern == DEFAULT else licence))
@@ -76,33 +83,44 @@ def _files(pattern: str) -> list[Path]:
     return files
 
 
-@lru_cache(maxsize=256)
-def _open(path: Path) -> ReadFile:
+@lru_cache(maxsize=16)
+def _opened(paths: tuple[Path, ...], sandbox: OpenSandbox) -> list[ReadFile]:
+    """Every file, read and tried with one sandbox."""
+    with ThreadPoolExecutor(1) as thread:  # a reader is called where an event loop may be running already
+        return thread.submit(asyncio.run, _open_all(paths, sandbox())).result()
+
+
+async def _open_all(paths: Sequence[Path], sandbox: Sandbox) -> list[ReadFile]:
+    try:
+        return list(await asyncio.gather(*(_open(path, sandbox) for path in paths)))
+    finally:
+        await sandbox.aclose()
+
+
+async def _open(path: Path, sandbox: Sandbox) -> ReadFile:
+    box, problem = _box_of(path)
+    if problem:
+        return ReadFile(box, "", (), problem)
+    whole: ToolArguments = ("read_file", {"name": path.name})
+    first = (await run_calls(sandbox, box, [whole])).results[0]
+    if not first.ok:
+        return ReadFile(box, "", (), str(first.value).removeprefix("Unreadable: "))
+    content = str(first.value["text"])
+    calls = [whole, *_trials(path.name, content)]
+    runs = await asyncio.gather(*(run_calls(sandbox, box, [call]) for call in calls))
+    tried = zip(calls, (run.results[0] for run in runs), strict=True)
+    return ReadFile(box, content, tuple(_example(call, one) for call, one in tried if one.ok))
+
+
+def _box_of(path: Path) -> tuple[Toolbox, str]:
+    """The readers with the file, and why it cannot be given to them."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        return ReadFile(files_box({}), "", (), f"unreadable: {error.strerror}")
+        return files_box({}), f"unreadable: {error.strerror}"
     if len(data) > MAX_BYTES:
-        return ReadFile(files_box({}), "", (), f"too large: more than {MAX_BYTES} bytes")
-    box = files_box({path.name: data})
-    with ThreadPoolExecutor(1) as thread:  # a reader is called where an event loop may be running already
-        return thread.submit(asyncio.run, _try_calls(box, path.name)).result()
-
-
-async def _try_calls(box: Toolbox, name: str) -> ReadFile:
-    sandbox = open_sandbox(slots=1, site=None if sys.prefix == sys.base_prefix else sys.prefix)
-    try:
-        first = (await run_calls(sandbox, box, [("read_file", {"name": name})])).results[0]
-        if not first.ok:
-            return ReadFile(box, "", (), str(first.value).removeprefix("Unreadable: "))
-        content = str(first.value["text"])
-        calls = [("read_file", {"name": name}), *_trials(name, content)]
-        results = [(await run_calls(sandbox, box, [call])).results[0] for call in calls]
-    finally:
-        await sandbox.aclose()
-    return ReadFile(
-        box, content, tuple(_example(call, one) for call, one in zip(calls, results, strict=True) if one.ok)
-    )
+        return files_box({}), f"too large: more than {MAX_BYTES} bytes"
+    return files_box({path.name: data}), ""
 
 
 def _trials(name: str, content: str) -> list[ToolArguments]:
@@ -151,4 +169,4 @@ def fingerprint(pattern: str) -> str:
     return hash_files(_files(pattern))
 
 
-READER = Reader("tool_files", read, fingerprint, default=DEFAULT, endless=True)
+READER = Reader("tool_files", read, fingerprint, default=DEFAULT, endless=True, executes=True)

@@ -19,8 +19,9 @@ from itertools import count
 from corpus.errors import CorpusError
 from corpus.mining.mine import MinedTool, NotMined
 from corpus.mining.sources import Found, ToolSource, find_sources, find_tools, fingerprint
-from corpus.reader import Reader
+from corpus.reader import OpenSandbox, Reader
 from records.types import Drop, Seed, canonical_json, stable_hash, stable_seed
+from sandbox import open_sandbox
 from verifiers.toolbox.box import Toolbox
 
 STDLIB = "stdlib"
@@ -54,7 +55,7 @@ class Draw:
         )
 
 
-def draws(pattern: str, run_seed: int, licence: str) -> Iterator[Draw | Drop]:
+def draws(pattern: str, run_seed: int, licence: str, sandbox: OpenSandbox) -> Iterator[Draw | Drop]:
     """Every tool once per pass, without end, in an order that depends on `run_seed`; and what is no tool, once.
 
     Raises CorpusError where there is no tool at all.
@@ -66,7 +67,7 @@ def draws(pattern: str, run_seed: int, licence: str) -> Iterator[Draw | Drop]:
         empty = True
         for start in range(0, len(sources), TOGETHER):
             part = sources[start : start + TOGETHER]
-            for source, found in zip(part, find_tools(part), strict=True):
+            for source, found in zip(part, find_tools(part, sandbox), strict=True):
                 for item in _visit(source, found, rng, number):
                     empty = empty and not isinstance(item, Draw)
                     yield item
@@ -100,9 +101,11 @@ def examples_of(tool: MinedTool) -> list[dict[str, object]]:
     return [{"name": tool.name, **example} for example in tool.examples]
 
 
-def read(pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown") -> Iterator[Seed | Drop]:
+def read(
+    pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown", sandbox: OpenSandbox = open_sandbox
+) -> Iterator[Seed | Drop]:
     """A seed per tool and pass. Raises CorpusError."""
-    for draw in draws(pattern, run_seed, licence):
+    for draw in draws(pattern, run_seed, licence, sandbox):
         if isinstance(draw, Drop):
             yield draw
             continue
@@ -113,4 +116,4 @@ def read(pattern: str = STDLIB, run_seed: int = 0, licence: str = "unknown") -> 
         yield draw.seed("tools", **fields)
 
 
-READER = Reader("tools", read, fingerprint, default=STDLIB, endless=True)
+READER = Reader("tools", read, fingerprint, default=STDLIB, endless=True, executes=True)

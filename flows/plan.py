@@ -77,7 +77,9 @@ class RecipePlan:
         self, config: RunConfig, folder: RunFolder, size: int, upstream: Sequence[Path] | None = None
     ) -> SeedPlan:
         """How its corpus is cut into shards of `size` seeds; `upstream` are the shards that it is made from."""
-        return SeedPlan(self.slug, self.choice, self.recipe, config.seed, size, folder, self.pattern, upstream)
+        return SeedPlan(
+            self.slug, self.choice, self.recipe, config.seed, size, folder, self.pattern, config.sandbox, upstream
+        )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flows.config import SandboxSettings
 from sandbox import open_sandbox
 from sandbox.types import Sandbox
@@ -17,3 +19,14 @@ def sandbox_for(settings: SandboxSettings, slots: int | None = None) -> Sandbox:
         settings.runtime,
         settings.site,
     )
+
+
+@dataclass(frozen=True)
+class SandboxOpener:
+    """The same for whoever must not know the settings, such as a corpus that tries its tools out."""
+
+    settings: SandboxSettings
+
+    def __call__(self) -> Sandbox:
+        """Open one. Raises SandboxUnavailable."""
+        return sandbox_for(self.settings)

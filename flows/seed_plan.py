@@ -9,8 +9,9 @@ from pathlib import Path
 
 import corpus
 from corpus.attempts import read_shards
-from flows.config import RecipeChoice
+from flows.config import RecipeChoice, SandboxSettings
 from flows.run_folder import RunFolder
+from flows.sandboxes import SandboxOpener
 from generators.recipe import Recipe
 from records.accounts import Accounts
 from records.schema import DROPS, SEEDS, drop_row, row_seed, seed_row
@@ -35,6 +36,7 @@ class SeedPlan:
     shard_size: int
     folder: RunFolder
     pattern: str
+    sandbox: SandboxSettings
     upstream: Sequence[Path] | None = None  # the shards that are its corpus, where another recipe of the run makes it
 
     def write_shards(self) -> Iterator[int]:
@@ -57,7 +59,9 @@ class SeedPlan:
     def _read(self) -> Iterator[Seed | Drop]:
         if self.upstream is not None:
             return read_shards(self.upstream)
-        return corpus.READERS[self.recipe.seeds].read(self.pattern, self.run_seed, self.choice.licence)
+        reader = corpus.READERS[self.recipe.seeds]
+        where = (SandboxOpener(self.sandbox),) if reader.executes else ()
+        return reader.read(self.pattern, self.run_seed, self.choice.licence, *where)
 
     def _named(self, item: Seed | Drop) -> Seed | Drop:
         """A reader does not know which recipe it reads for."""

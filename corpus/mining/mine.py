@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from sandbox import open_sandbox
+from corpus.reader import OpenSandbox
 from sandbox.types import Limits, Request, Sandbox
 from verifiers.strict_json import NotJson, read
 from verifiers.toolbox.box import definition
@@ -231,23 +231,22 @@ Source = tuple[str, str | None]
 
 
 @cache
-def _mined_before() -> dict[Source, Mined | NotMined]:
-    """What this process has mined: the recipes of a run read the same modules."""
+def _mined_before(sandbox: OpenSandbox) -> dict[Source, Mined | NotMined]:
+    """What this process has mined in such a sandbox: the recipes of a run read the same modules."""
     return {}
 
 
-def mine(sources: Sequence[Source]) -> list[Mined | NotMined]:
+def mine(sources: Sequence[Source], sandbox: OpenSandbox) -> list[Mined | NotMined]:
     """The tools of each module, in order, mined with one sandbox: its start costs more than a module."""
-    known = _mined_before()
+    known = _mined_before(sandbox)
     missing = tuple(dict.fromkeys(source for source in sources if source not in known))
     if missing:
         with ThreadPoolExecutor(1) as thread:  # a reader is called where an event loop may be running already
-            known.update(zip(missing, thread.submit(asyncio.run, _mine_all(missing)).result(), strict=True))
+            known.update(zip(missing, thread.submit(asyncio.run, _mine_all(missing, sandbox())).result(), strict=True))
     return [known[source] for source in sources]
 
 
-async def _mine_all(sources: tuple[Source, ...]) -> tuple[Mined | NotMined, ...]:
-    sandbox = open_sandbox()
+async def _mine_all(sources: tuple[Source, ...], sandbox: Sandbox) -> tuple[Mined | NotMined, ...]:
     try:
         return tuple(await asyncio.gather(*(_mine(sandbox, *source) for source in sources)))
     finally:

@@ -14,6 +14,7 @@ from corpus.errors import CorpusError
 from corpus.mining.lists import read_tool_file
 from corpus.mining.mcp_server import PREFIX, list_server_tools
 from corpus.mining.mine import MinedTool, NotMined, library_modules, mine
+from corpus.reader import OpenSandbox
 from corpus.source_files import find_files
 from verifiers.toolbox.box import Toolbox, encoded
 
@@ -48,9 +49,9 @@ class Found:
     refused: Sequence[tuple[str, str]] = field(default=())
 
 
-def find_tools(sources: Sequence[ToolSource]) -> list[Found | NotMined]:
+def find_tools(sources: Sequence[ToolSource], sandbox: OpenSandbox) -> list[Found | NotMined]:
     """What each source gives, in order. Raises CorpusError."""
-    mined = iter(mine([(source.module, source.text) for source in sources if source.module]))
+    mined = iter(mine([(source.module, source.text) for source in sources if source.module], sandbox))
     found: list[Found | NotMined] = []
     for source in sources:
         if source.module:

@@ -65,6 +65,7 @@ ACCEPTS: list[tuple[Any, list[tuple[str, dict[str, Any]]]]] = [
     ("Hello (world)", []),
     ('The record is {"name": "John", "age": 3}.', []),
     ("An example:\n```python\nprint('hello')\n```\nThat is all.", []),
+    ("I do it now:\nf(a='one\u2028value')", [("f", {"a": "one\u2028value"})]),
 ]
 REJECTS: list[tuple[Any, str]] = [
     ([{"name": "f", "arguments": "{"}], "not_json"),

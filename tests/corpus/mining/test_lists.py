@@ -81,14 +81,14 @@ FORMS = {
     "openai.json": json.dumps([{"type": "function", "function": TOOL}]),
     "plain.json": json.dumps([TOOL]),
     "one.json": json.dumps(TOOL),
-    "rows.jsonl": json.dumps({"tools": [TOOL]}) + "\n",
+    "rows.jsonl": json.dumps({"about": "not a line\u2028of its own", "tools": [TOOL]}, ensure_ascii=False) + "\n",
     "document.yaml": "openapi: 3.0.0\npaths:\n  /w:\n    get: {operationId: get_weather, summary: Tell the weather.}\n",
 }
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_forms_of_tool_files(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(FORMS[name])
+    (tmp_path / name).write_text(FORMS[name], encoding="utf-8")
     tools, refused = read_tool_file(tmp_path / name)
     assert ([tool.name for tool in tools], refused) == (["get_weather"], [])
     (seed,) = islice((one for one in read(str(tmp_path / name), 0, "MIT") if isinstance(one, Seed)), 1)

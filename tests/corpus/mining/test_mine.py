@@ -45,7 +45,7 @@ def _private(x: int) -> int:
 
 
 def mined(*sources: tuple[str, str | None]) -> Sequence[Mined]:
-    found = mine(sources)
+    found = mine(sources, open_sandbox)
     assert all(isinstance(one, Mined) for one in found), found
     return [one for one in found if isinstance(one, Mined)]
 
@@ -96,8 +96,8 @@ def test_own_files_are_cleaned() -> None:
 
 
 def test_a_module_that_ends_the_process_is_not_mined() -> None:
-    assert not isinstance(mine([("own", OWN)])[0], Mined)
-    assert not isinstance(mine([("broken", "def f(:")])[0], Mined)
+    assert not isinstance(mine([("own", OWN)], open_sandbox)[0], Mined)
+    assert not isinstance(mine([("broken", "def f(:")], open_sandbox)[0], Mined)
 
 
 def test_seeds_hold_all_that_a_call_needs() -> None:
@@ -130,7 +130,7 @@ async def test_the_library_gives_five_hundred_tools_that_a_second_run_reproduces
     modules = library_modules()
     tools = []
     for start in range(0, len(modules), 16):
-        found = mine([(module, None) for module in modules[start : start + 16]])
+        found = mine([(module, None) for module in modules[start : start + 16]], open_sandbox)
         tools += [tool for one in found if isinstance(one, Mined) for tool in one.tools]
     assert len(tools) >= 500
     assert len({tool.name for tool in tools}) == len(tools)

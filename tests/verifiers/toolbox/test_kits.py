@@ -127,7 +127,7 @@ GOOD = {
     "a.tsv": f"word\tcount\n{MARK}\t7\n".encode(),
     "a.py": f"x = '{MARK}'".encode(),
     "a.json": json.dumps([{"word": MARK, "count": 7}]).encode(),
-    "a.jsonl": json.dumps({"word": MARK, "count": 7}).encode(),
+    "a.jsonl": json.dumps({"note": "not a\u2028line", "word": MARK, "count": 7}, ensure_ascii=False).encode(),
     "a.html": f"<html><body><script>no()</script><p>{MARK}</p></body></html>".encode(),
     "a.xml": f"<a><b>{MARK}</b></a>".encode(),
     "a.pdf": pdf(),
