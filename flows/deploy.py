@@ -21,7 +21,8 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPS
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
-from flows.deployments import HEARTBEAT_S, DeployOptions, deployments
+from flows.deployments import DeployOptions, deployments
+from flows.engine import HEARTBEAT_S, TAG
 from flows.errors import ConfigError, UserError
 
 CRASHES = "provender: a run without signs of life has crashed"
@@ -86,6 +87,10 @@ async def _have_crash_detection(client: PrefectClient) -> None:
             after={heartbeat},
             expect={heartbeat, *ends},
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            # Runs of other flows on the server may give their signs of life more rarely.
+            match_related=ResourceSpecification(
+                {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
+            ),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

@@ -17,6 +17,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows.audit_dataset import audit_dataset
 from flows.config import load_config
 from flows.curate_dataset import curate_dataset
+from flows.engine import HEARTBEAT_S, TAG
 from flows.errors import ConfigError
 from flows.make_dataset import make_dataset
 from flows.plan import resolve
@@ -28,8 +29,6 @@ WORK_POOL = "provender"
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 """A run that is due while an earlier one still works is cancelled: after a pause of the worker, missed runs do not pile
 up, and two runs never want the same folder."""
-HEARTBEAT_S = 30
-"""Seconds between signs of life of a run, Prefect's least. The crash automation (`deploy.py`) waits for three."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def _deployment(
         flow,
         name,
         description=text,
-        tags=sorted({"provender", flow.name, *options.tags}),
+        tags=sorted({TAG, flow.name, *options.tags}),
         version=VERSION,
         concurrency_limit=ONE_AT_A_TIME,
         work_pool_name=options.work_pool,

@@ -13,12 +13,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prefect import tags
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    get_current_settings,
+    temporary_settings,
+)
 
 from flows.errors import UserError
 
+HEARTBEAT_S = 30
+"""Seconds between signs of life of a run, Prefect's least. The crash automation (`deploy.py`) waits for three."""
+TAG = "provender"
+"""Of all runs; the crash automation looks at no others."""
 START_S = 120.0
 STOP_S = 8.0
 DRAIN_S = 5.0
@@ -33,7 +43,9 @@ def prefect_api() -> Iterator[None]:
     Raises UserError where the temporary server does not start.
     """
     if PREFECT_API_URL.value():
-        yield
+        # As a deployed run: the crash automation takes what is silent for longer than that for crashed.
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: HEARTBEAT_S}), tags(TAG):
+            yield
         return
     port = _free_port()
     server = _start(port)

@@ -17,6 +17,8 @@ import pytest
 from prefect.testing.utilities import prefect_test_harness
 
 ROOT = Path(__file__).resolve().parents[2]
+GRACE_S = 5
+"""Seconds for a part of Prefect to end by itself at the end of a test; nothing of it is needed any more."""
 
 Provender = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -83,7 +85,7 @@ class PrefectPlace:
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(GRACE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -105,6 +107,7 @@ def started_place(home: Path, work: Path) -> Iterator[PrefectPlace]:
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",  # instead of 10, which every run of a test would wait for
         "PYTHONPATH": str(ROOT),
         "PWD": str(work),
     }

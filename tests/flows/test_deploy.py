@@ -18,12 +18,14 @@ from playwright.sync_api import Page, expect
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, FlowRun, StateType
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.context import TagsContext
+from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 from prefect.states import Cancelling, Scheduled
 
 from flows.config import ModelSettings, api_key, validate_config
 from flows.deploy import CRASHES, NO_SIGN, parse_interval
 from flows.deployments import DeployOptions, deployments
+from flows.engine import HEARTBEAT_S, TAG, prefect_api
 from flows.errors import ConfigError, UserError
 from flows.rehearse import write_knowledge
 from flows.run_folder import RunFolder
@@ -111,6 +113,12 @@ def test_what_cannot_be_deployed_is_refused_in_one_line(tmp_path: Path, monkeypa
     assert parse_interval("1d") == timedelta(days=1)
 
 
+def test_a_run_from_the_command_line_gives_signs_of_life_too() -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), prefect_api():
+        assert get_current_settings().flows.heartbeat_frequency == HEARTBEAT_S
+        assert TagsContext.get().current_tags == {TAG}
+
+
 def test_a_deployed_schedule_creates_runs(prefect_place: PrefectPlace) -> None:
     """Prefect's scheduler dies silently with a newer SQLAlchemy; then no run of any schedule is ever made."""
     path = write_config(prefect_place.work, "nightly")
@@ -122,7 +130,8 @@ def test_a_deployed_schedule_creates_runs(prefect_place: PrefectPlace) -> None:
         due = until(lambda: [run for run in client.read_flow_runs() if run.deployment_id == nightly.id])
         assert all(run.state is not None and run.state.is_scheduled() for run in due)
         assert {run.expected_start_time.hour for run in due if run.expected_start_time} == {2}
-        assert len(client.read_automations_by_name(CRASHES)) == 1
+        (automation,) = client.read_automations_by_name(CRASHES)
+        assert f"prefect.tag.{TAG}" in automation.trigger.model_dump_json(), "other flows' runs are left alone"
         client.delete_deployment(nightly.id)
 
 
@@ -406,7 +415,11 @@ def resume(client: SyncPrefectClient, run: UUID, answer: dict[str, Any]) -> None
 @pytest.mark.heavy
 def test_a_run_is_started_from_the_form_and_its_artifacts_are_seen(deployed: Deployed, screenshots: Path) -> None:
     deployment = deployed.client.read_deployment_by_name("make_dataset/small")
+    curating = deployed.client.read_deployment_by_name("curate_dataset/curate")
     with open_page() as page:
+        page.goto(f"{deployed.place.url}/deployments/deployment/{curating.id}/run")
+        for text in ("Embedder", "Semantic Threshold", "Mix"):
+            expect(page.get_by_text(text).first).to_be_visible(timeout=60_000)
         page.goto(f"{deployed.place.url}/deployments/deployment/{deployment.id}/run")
         for text in ("Configuration", "Base URLs", "Requests in flight", "A dataset of its own for each run"):
             expect(page.get_by_text(text).first).to_be_visible(timeout=60_000)
