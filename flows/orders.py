@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import uuid4
@@ -23,12 +24,13 @@ from flows.errors import UserError
 from flows.make_shard import ShardJob
 from records.store import Store, StoreError
 from records.tables import write_text
+from served_model.meter import Cost, Meter
 from served_model.types import Usage
 
 T = TypeVar("T")
 
-BEAT_S = 2.0
-"""Seconds between two beats: a budget that is met in one process stops the others within twice that."""
+BEAT_S = 1.0
+"""Seconds between two beats: a budget that is met is overdrawn by what all workers spend in about three of them."""
 
 NAME = "beat.json"
 
@@ -59,19 +61,19 @@ class Beat:
     count: int
     halted: str = ""  # the limit that is met
     recalled: frozenset[str] = frozenset()  # shards, as `slug-number`
+    spent: Cost = field(default_factory=Cost)  # by the whole run, as last known
 
     def to_json(self) -> str:
         """For the file."""
-        return json.dumps(
-            {"start": self.start, "count": self.count, "halted": self.halted, "recalled": sorted(self.recalled)}
-        )
+        return json.dumps(asdict(self) | {"recalled": sorted(self.recalled)})
 
     @classmethod
     def of(cls, text: str | None) -> Beat | None:
         """None where there is none, or only a part of one: the next look will tell."""
         try:
             data = json.loads(text or "")
-            return cls(data["start"], data["count"], data["halted"], frozenset(data["recalled"]))
+            recalled, spent = frozenset(data["recalled"]), Cost(**data["spent"])
+            return cls(data["start"], data["count"], data["halted"], recalled, spent)
         except (ValueError, KeyError, TypeError):
             return None
 
@@ -88,6 +90,14 @@ class Board(Protocol):
 
     def write(self, beat: Beat) -> None:
         """In place of the one before. Raises Taken where another start of the run has written one."""
+        ...
+
+    def report(self, start: str, worker: str, spent: Cost) -> None:
+        """What a worker has spent since it began, in place of what it said before."""
+        ...
+
+    def reports(self, start: str) -> Cost:
+        """Of all workers of that start, dead ones too."""
         ...
 
     def leave(self) -> None:
@@ -120,9 +130,19 @@ class FolderBoard:
         """Atomically."""
         write_text(self.path, beat.to_json())
 
+    def report(self, start: str, worker: str, spent: Cost) -> None:
+        """A small file for each worker."""
+        write_text(self.root / ".spent" / start / worker, json.dumps(asdict(spent)))
+
+    def reports(self, start: str) -> Cost:
+        """A file is whole or absent."""
+        files = sorted((self.root / ".spent" / start).glob("[!.]*"))
+        return sum((Cost(**json.loads(file.read_text(encoding="utf-8"))) for file in files), Cost())
+
     def leave(self) -> None:
         """For workers that are still at it."""
         write_text(self.path, NOBODY.to_json())
+        shutil.rmtree(self.root / ".spent", ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -130,7 +150,7 @@ class StoreBoard:
     """In the run's store; the beat itself is the lock there."""
 
     store: Store
-    lost_s: float = 4 * BEAT_S  # without a new beat, before a start takes over from one that is gone
+    lost_s: float = 8 * BEAT_S  # without a new beat, before a start takes over from one that is gone
 
     def read(self) -> Beat | None:
         """None also where the store does not answer now."""
@@ -149,6 +169,15 @@ class StoreBoard:
         if there is not None and there.start != beat.start:
             raise self._taken()
         self.store.put(NAME, beat.to_json().encode())
+
+    def report(self, start: str, worker: str, spent: Cost) -> None:
+        """A small object for each worker."""
+        self.store.put(f"spent/{start}/{worker}", json.dumps(asdict(spent)).encode())
+
+    def reports(self, start: str) -> Cost:
+        """An object is whole or absent."""
+        texts = self.store.get_all(self.store.names(f"spent/{start}"))
+        return sum((Cost(**json.loads(text)) for text in texts), Cost())
 
     def leave(self) -> None:
         """For workers that are still at it, and for the next start."""
@@ -175,20 +204,35 @@ def shard_name(slug: str, shard: int) -> str:
     return f"{slug}-{shard:05d}"
 
 
+def limited(meter: Meter) -> bool:
+    """Whether it matters what others spend."""
+    return min(meter.limits.tokens, meter.limits.money) < float("inf")
+
+
 @dataclass
 class Heart:
     """The flow's side: writes the beats of one start of a run."""
 
     board: Board
-    halted: Callable[[], str]
+    meter: Meter
     start: str = field(default_factory=lambda: uuid4().hex)
     recalled: set[str] = field(default_factory=set)
     count: int = 0
 
+    def __post_init__(self) -> None:
+        self._before = self.meter.spent
+
     async def beat(self) -> None:
-        """Write one, in a thread: the disk may be a slow one. Raises Taken, StoreError, OSError."""
+        """Write one, in a thread: the disk may be a slow one. Raises Taken, StoreError, OSError.
+
+        Workers say what they have spent; of that the meter knows what their finished shards have cost.
+        """
+        if limited(self.meter):
+            reported = await asyncio.to_thread(self.board.reports, self.start)
+            self.meter.told(reported - (self.meter.spent - self._before))
         self.count += 1
-        beat = Beat(self.start, self.count, self.halted(), frozenset(self.recalled))
+        spent = self.meter.spent + self.meter.elsewhere
+        beat = Beat(self.start, self.count, self.meter.halted, frozenset(self.recalled), spent)
         await asyncio.to_thread(self.board.write, beat)
 
     @asynccontextmanager
@@ -216,11 +260,11 @@ class Heart:
 
 @dataclass
 class Pulse:
-    """A worker's side: what the beats say of one order. `halt` is told of a limit that was met elsewhere."""
+    """A worker's side: what the beats say of one order. `hear` is told each of them."""
 
     order: Order
     board: Board
-    halt: Callable[[str], None]
+    hear: Callable[[Beat], None]
     lost_s: float = LOST_S
     look_s: float = BEAT_S
 
@@ -248,8 +292,7 @@ class Pulse:
                 return f"{name}: " + ("another start has taken the run over" if beat.start else "the flow has ended")
             if beat is not None and beat.count != last:
                 last, seen = beat.count, clock()
-                if beat.halted:
-                    self.halt(beat.halted)
+                self.hear(beat)
                 if name in beat.recalled:
                     return f"{name}: not needed"
             if clock() - seen > self.lost_s:

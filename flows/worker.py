@@ -15,17 +15,20 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.make_shard import ShardJob, ShardSummary, make_shard
-from flows.orders import FolderBoard, Order, Pulse, StoreBoard
+from flows.orders import BEAT_S, Beat, Board, FolderBoard, Order, Pulse, StoreBoard, limited
 from flows.run_folder import RunFolder
 from flows.run_store import Manifest, RunStore, mirrored, run_store
 from flows.workbench import Workbench, using, workbench
+from records.store import StoreError
 from records.types import Outcome
 from served_model.journal import JournalBusy
+from served_model.meter import Cost, Meter
 
 LINGER_S = 5.0
 """Seconds that a workbench stays open without a shard: the next one is mostly on its way."""
@@ -48,10 +51,48 @@ def work_order(order: Order) -> Worked:
     return _hands().work(order)
 
 
-@cache
+_STARTING = threading.Lock()
+
+
 def _hands() -> Hands:
     """Of this process: tasks of a cluster share nothing but the process they run in."""
+    with _STARTING:  # a cache alone would let two threads make two
+        return _process_hands()
+
+
+@cache
+def _process_hands() -> Hands:
     return Hands()
+
+
+@dataclass
+class Account:
+    """What this process has spent of a run's budget, told to the others, and what it hears of theirs."""
+
+    meter: Meter
+    board: Board
+    start: str
+    worker: str = field(default_factory=lambda: uuid4().hex)
+    reported: Cost = field(default_factory=Cost)
+
+    def __post_init__(self) -> None:
+        self._before = self.meter.spent
+
+    def hear(self, beat: Beat) -> None:
+        """What the whole run has spent, less what the meter counts by itself, was spent elsewhere."""
+        if beat.halted:
+            self.meter.halt(beat.halted)
+        self.meter.told(beat.spent - self._before - self.reported)
+
+    async def report(self) -> None:
+        """From time to time, until cancelled; where there is a budget that others might overdraw."""
+        while limited(self.meter):
+            spent = self.meter.spent - self._before
+            if spent != self.reported:
+                with contextlib.suppress(StoreError, OSError):  # the next one says it all
+                    await asyncio.to_thread(self.board.report, self.start, self.worker, spent)
+                    self.reported = spent
+            await asyncio.sleep(BEAT_S / 2)
 
 
 @dataclass
@@ -59,6 +100,8 @@ class _Open:
     bench: Workbench
     closing: asyncio.Event
     keeper: asyncio.Task[None]
+    account: Account
+    reporting: asyncio.Task[None]
     shards: int = 0
 
 
@@ -82,11 +125,10 @@ class Hands:
             self._open[place] = opened
             opened.shards += 1
         try:
-            store = run_store(order.job.config, order.run)
-            board = FolderBoard(order.job.out) if store is None else StoreBoard(store.store)
+            store, account = run_store(order.job.config, order.run), opened.account
             with using(opened.bench):
                 work = _make(order.job) if store is None else _make_apart(order, store, opened.bench)
-                return await Pulse(order, board, opened.bench.meter.halt).while_wanted(work)
+                return await Pulse(order, account.board, account.hear).while_wanted(work)
         finally:
             opened.shards -= 1
             if not opened.shards:
@@ -106,12 +148,16 @@ class Hands:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if keeper.done():
             keeper.result()  # raises what kept it from opening
-        return _Open(ready.result(), closing, keeper)
+        store = run_store(order.job.config, order.run)
+        board = FolderBoard(order.job.out) if store is None else StoreBoard(store.store)
+        account = Account(ready.result().meter, board, order.start)
+        return _Open(ready.result(), closing, keeper, account, asyncio.create_task(account.report()))
 
     def _close(self, place: tuple[Path, str]) -> None:
         opened = self._open.get(place)
         if opened is not None and not opened.shards:
             del self._open[place]
+            opened.reporting.cancel()
             opened.closing.set()
 
 

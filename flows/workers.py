@@ -25,7 +25,7 @@ async def workers(
     if threads and store is None:
         yield here
         return
-    heart = Heart(FolderBoard(folder.root) if store is None else StoreBoard(store.store), lambda: bench.meter.halted)
+    heart = Heart(FolderBoard(folder.root) if store is None else StoreBoard(store.store), bench.meter)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(heart.beating())
         work = here if threads else Crew(*stack.enter_context(running(config.engine)), heart, folder, bench, store).work

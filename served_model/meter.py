@@ -79,6 +79,10 @@ class Cost:
     def __sub__(self, other: Cost) -> Cost:
         return Cost(self.tokens - other.tokens, self.money - other.money)
 
+    def at_least_nothing(self) -> Cost:
+        """Never negative."""
+        return Cost(max(0.0, self.tokens), max(0.0, self.money))
+
 
 @dataclass
 class _Typical:
@@ -107,6 +111,7 @@ class Meter:
     prices: Mapping[str, Price] = field(default_factory=dict)  # by model name
     usage: dict[str, Usage] = field(default_factory=dict)  # by model name: spent, also in earlier starts
     halted: str = ""  # the limit that is met
+    elsewhere: Cost = field(default_factory=Cost)  # spent by other processes, as far as `usage` does not hold it
 
     def __post_init__(self) -> None:
         self._spent = Cost()
@@ -146,9 +151,23 @@ class Meter:
             self._typical.setdefault((model, request.prompt), _Typical()).learn(_characters(request), usage)
         self._wake()
 
+    @property
+    def spent(self) -> Cost:
+        """What `usage` costs."""
+        return self._spent
+
+    def told(self, elsewhere: Cost) -> None:
+        """Take in what other processes say that they have spent, in all and now."""
+        self.elsewhere = elsewhere.at_least_nothing()
+        limit = self._limit_of(self._spent)
+        if limit:
+            self.halt(limit)
+
     def spent_elsewhere(self, model: str, usage: Usage) -> None:
-        """Count what another process has spent for this run."""
-        self._spent += self._cost(model, usage.prompt_tokens, usage.completion_tokens)
+        """Count what another process has spent for this run; it may have said so before."""
+        cost = self._cost(model, usage.prompt_tokens, usage.completion_tokens)
+        self._spent += cost
+        self.elsewhere = (self.elsewhere - cost).at_least_nothing()
         self.usage[model] = self.usage.get(model, Usage()) + usage
         limit = self._limit_of(self._spent)
         if limit:
@@ -171,6 +190,7 @@ class Meter:
         if asyncio.get_running_loop().time() >= self.limits.ends_at:
             self.halt("budget: hours")
             return self.halted
+        cost += self.elsewhere
         if cost.tokens > self.limits.tokens:
             return "budget: tokens"
         return "budget: money" if cost.money > self.limits.money else ""

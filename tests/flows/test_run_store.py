@@ -20,6 +20,7 @@ from flows.run_folder import RunFolder
 from flows.run_store import RunStore, run_store
 from records.store import Store, StoreError
 from served_model.journal import read_journal
+from served_model.meter import Meter
 from served_model.rehearsal.launch import RehearsalServer
 
 
@@ -111,19 +112,19 @@ def test_what_is_not_what_was_put_is_refused(tmp_path: Path) -> None:
 
 async def test_a_second_start_is_refused_while_the_first_lives_and_takes_over_when_it_is_gone() -> None:
     store = Store.open(f"memory://{uuid4().hex}")
-    first = Heart(StoreBoard(store), lambda: "")
+    first = Heart(StoreBoard(store), Meter())
     async with first.beating():
         with pytest.raises(Taken, match="another start of this run is at work"):
-            await Heart(StoreBoard(store, lost_s=6), lambda: "").beat()
-    third = Heart(StoreBoard(store, lost_s=600), lambda: "")  # need not wait: the first has said that it left
+            await Heart(StoreBoard(store, lost_s=6), Meter()).beat()
+    third = Heart(StoreBoard(store, lost_s=600), Meter())  # need not wait: the first has said that it left
     async with third.beating():
         pass
     store.put("beat.json", Beat("gone", 7).to_json().encode())
-    second = Heart(StoreBoard(store, lost_s=0.01), lambda: "")
+    second = Heart(StoreBoard(store, lost_s=0.01), Meter())
     async with second.beating():
         there = StoreBoard(store).read()
         assert there is not None and there.start == second.start
-        gone = Heart(StoreBoard(store), lambda: "", start="gone", count=7)
+        gone = Heart(StoreBoard(store), Meter(), start="gone", count=7)
         with pytest.raises(Taken):
             await gone.beat()
 
