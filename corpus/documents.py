@@ -48,8 +48,8 @@ def read(pattern: str, run_seed: int, licence: str) -> Iterator[Seed | Drop]:
 
 def _blocks(pattern: str, licence: str) -> Iterator[list[Seed | Drop]]:
     seen: set[str] = set()
-    pages = _pages(pattern)
-    while block := list(islice(pages, BLOCK)):
+    stream = pages(pattern)
+    while block := list(islice(stream, BLOCK)):
         yield [item for page in block for item in _items(page, licence, seen)]
 
 
@@ -74,7 +74,8 @@ def fingerprint(pattern: str) -> str:
     return stable_hash(*parts)
 
 
-def _pages(pattern: str) -> Iterator[Document | Drop]:
+def pages(pattern: str) -> Iterator[Document | Drop]:
+    """The documents of files, whole, and a Drop for each file that gives none. Raises CorpusError."""
     corpus = find_files(pattern, "", FORMATS.keys())
     for name in corpus.files:
         source = f"{corpus.label}: {name}"

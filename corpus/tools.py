@@ -2,8 +2,9 @@
 
 The pattern says where tools come from: "stdlib" (functions mined from the standard library of the running interpreter),
 Python files (functions mined from them; they may import the standard library and nothing else), JSON files with tool
-lists in OpenAI's form or an OpenAPI document, or `mcp:COMMAND` for an MCP server on standard input and output. Only
-mined functions and MCP tools are executed; a dialogue over the others ends with its calls.
+lists in OpenAI's form or an OpenAPI document, `mcp:COMMAND` for an MCP server on standard input and output, or our own
+tools (`builtin:python`, `builtin:algebra`, `builtin:search:DOCUMENTS`). The tools of lists and documents are not
+executed: a dialogue over them ends with its calls.
 
 Fields of a seed: `toolbox` (see `verifiers.toolbox.box`), `target` (a tool's name), `examples` (calls with results)
 and, where one is known, `refused` (arguments that fit the schema and that the tool answers with an error).

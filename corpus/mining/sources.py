@@ -1,4 +1,4 @@
-"""Where tools come from: the standard library, Python files, JSON tool lists, OpenAPI documents, MCP servers."""
+"""Where tools come from: the standard library, Python files, tool lists, OpenAPI documents, MCP servers, our own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from corpus.errors import CorpusError
 from corpus.mining.lists import read_tool_file
 from corpus.mining.mcp_server import PREFIX, list_server_tools
 from corpus.mining.mine import MinedTool, NotMined, library_modules, mine
+from corpus.mining.own_tools import PREFIX as BUILTIN
+from corpus.mining.own_tools import builtin_box, try_builtin
 from corpus.reader import OpenSandbox
 from corpus.source_files import find_files
 from verifiers.toolbox.box import Toolbox, encoded
@@ -33,9 +35,13 @@ class ToolSource:
     text: str | None = None  # a user's module; None for the library's
     path: Path | None = None  # of a tool list or an OpenAPI document
     server: str = ""  # the command of an MCP server
+    box: Toolbox | None = None  # of built-in tools
+    refused: tuple[tuple[str, str], ...] = ()  # what is known to give nothing before anything is tried
 
     def toolbox(self, tools: Sequence[MinedTool]) -> Toolbox:
         """A box of some tools of this source, or of it and others of the same pattern."""
+        if self.box is not None:
+            return self.box.only([tool.name for tool in tools])
         files = {f"{self.module}.py": encoded(self.text.encode())} if self.text is not None else {}
         bindings = {tool.name: tool.binding for tool in tools if tool.binding}
         return Toolbox(tuple(tool.tool for tool in tools), bindings, files, server=self.server)
@@ -57,6 +63,9 @@ def find_tools(sources: Sequence[ToolSource], sandbox: OpenSandbox) -> list[Foun
         if source.module:
             one = next(mined)
             found.append(one if isinstance(one, NotMined) else Found(one.tools, one.refused))
+        elif source.box is not None:
+            tools, refused = try_builtin(source.box, sandbox)
+            found.append(Found(tools, [*source.refused, *refused]))
         elif source.path is not None:
             found.append(Found(*read_tool_file(source.path)))
         else:
@@ -69,6 +78,9 @@ def find_sources(pattern: str, licence: str) -> Iterator[ToolSource]:
     if pattern == STDLIB:
         label = f"{sys.implementation.name}-{sys.version_info.major}.{sys.version_info.minor} stdlib"
         yield from (ToolSource(label, "PSF-2.0", module) for module in library_modules())
+    elif pattern.startswith(BUILTIN):
+        box, refused = builtin_box(pattern)
+        yield ToolSource(pattern, licence, box=box, refused=refused)
     elif pattern.startswith(PREFIX):
         yield ToolSource("MCP server", licence, server=pattern.removeprefix(PREFIX).strip())
     elif pattern.endswith(TOOL_FILES):
@@ -94,6 +106,7 @@ def fingerprint(pattern: str) -> str:
     digest = hashlib.sha256(_miner().encode())
     for source in find_sources(pattern, ""):
         text = source.path.read_text(encoding="utf-8", errors="replace") if source.path else source.text or ""
+        text += source.box.to_json() if source.box is not None else ""
         digest.update(f"\0{source.label}\0{source.module}\0{source.server}\0{text}\0".encode("utf-8", "replace"))
     return digest.hexdigest()
 

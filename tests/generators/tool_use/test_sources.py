@@ -19,6 +19,7 @@ import pytest_asyncio
 import corpus
 import verifiers
 from corpus.errors import CorpusError
+from corpus.tool_files import with_libraries
 from corpus.tools import read
 from generators import RECIPES
 from generators.recipe import Resources
@@ -115,6 +116,23 @@ async def test_an_mcp_server_makes_records_with_its_real_results(tmp_path: Path,
         assert record.outcome is Outcome.PASS, record.deciding
         expected = "4" if record.candidate.seed.fields["target"] == "take_items" else "7"
         assert record.candidate.messages[2].content == expected
+
+
+@pytest.mark.parametrize("pattern", ["builtin:python", "builtin:algebra", "builtin:search:{documents}"])
+async def test_our_own_tools_make_records_with_their_real_results(
+    pattern: str, tmp_path: Path, proving: Proving
+) -> None:
+    (tmp_path / "sea.txt").write_text("Giant kelp grows half a metre a day in cold, nutritious water.\n")
+    found = read(pattern.format(documents=tmp_path), 0, "MIT", with_libraries)
+    seeds = list(islice((one for one in found if isinstance(one, Seed)), 3))
+    sandbox = with_libraries()
+    try:
+        records = await records_of("tool_use/single", seeds, replace(proving, sandbox=sandbox))
+    finally:
+        await sandbox.aclose()
+    assert [record.outcome for record in records] == [Outcome.PASS] * 3, [record.deciding for record in records]
+    assert all(record.candidate.messages[2].role == "tool" for record in records)
+    assert not any("error" in record.candidate.messages[2].content for record in records)
 
 
 async def test_a_server_that_does_not_start_is_a_clear_error(tmp_path: Path) -> None:
