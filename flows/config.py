@@ -183,6 +183,7 @@ class RunConfig(Section):
     heldout_tools: float = Field(
         0, ge=0, lt=1, description="Share of tools kept out of the training split: their rows form a split `test`."
     )
+    batch: bool = Field(False, description="Write requests as OpenAI batch files below the run folder; see --batch.")
     review: bool = Field(False, description="Pause before publishing until a person approves a sample in the UI.")
     shard_size: int = Field(200, ge=1, description="Seeds per shard; a shard is the unit of work and of resume.")
     lookahead: int = Field(16, ge=1, le=256, description="Most shards of one recipe in work at a time.")

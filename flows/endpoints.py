@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.config import RunConfig
-from flows.errors import UserError
+from flows.errors import ConfigError, UserError
 from flows.workbench import model_configs
 from served_model.client import ChatClient
 from served_model.types import Listing
@@ -15,6 +15,11 @@ async def resolve_models(config: RunConfig) -> RunConfig:
     Raises UserError where no endpoint of a model answers or serves its name, and where a name is left open and the
     endpoint serves several models or does not say.
     """
+    if config.batch:  # nobody needs to answer there
+        for role, settings in config.models.items():
+            if settings.name is None or settings.api != "chat":
+                raise ConfigError(f"models.{role}: --batch needs a chat model with its name set")
+        return config
     models = {}
     async with ChatClient(model_configs(config)) as client:
         for role, settings in config.models.items():

@@ -129,7 +129,7 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         live = LiveProgress(plan, Spending(config))
         await live.begin()
         progress.current().spends(lambda: spent_line(spending))
-        async with workbench(config, paid_before(folder)) as bench:
+        async with workbench(config, paid_before(folder), folder.batches if config.batch else None) as bench:
             spending = Spending(config, bench.meter.usage)
             with observed(config.observe, bench):
                 async with workers(folder, config, bench, work_shard, store) as work:

@@ -15,6 +15,8 @@ from flows.run_folder import RunFolder
 from records.accounts import Accounts
 from records.tables import read_extra, read_rows
 
+PUT_OFF = "batch:"
+
 WorkShard = Callable[[ShardJob], Awaitable[ShardSummary]]
 Room = Callable[[], Awaitable[None]]
 
@@ -56,6 +58,7 @@ class RecipeScheduler:
     def __post_init__(self) -> None:
         self.result = RecipeResult(self.plan.selection())
         self._window: deque[asyncio.Task[ShardSummary]] = deque()
+        self._put_off = 0  # shards that wait for the results of a batch, as good as in work
 
     async def run(self, shards: Iterator[int]) -> RecipeResult:
         """Work the shards that `shards` names, one after another, until something ends the recipe."""
@@ -114,8 +117,8 @@ class RecipeScheduler:
         if target is None:
             return True
         kept = len(self.result.selection.kept)
-        in_work = len(self._window) * self.size
-        rate = (kept + self.size) / (self.result.shards * self.size + self.size)
+        in_work = (len(self._window) + self._put_off) * self.size
+        rate = (kept + self.size) / ((self.result.shards - self._put_off) * self.size + self.size)
         return kept + in_work * rate < target
 
     async def _work(self, shard: int) -> ShardSummary:
@@ -132,6 +135,7 @@ class RecipeScheduler:
         self.result.selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)], COLUMNS))
         if summary.cut:
             self.result.ended = summary.cut
+            self._put_off += summary.cut.startswith(PUT_OFF)
         self.judges.add(summary.judges)
 
 

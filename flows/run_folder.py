@@ -52,6 +52,11 @@ class RunFolder:
         return [self.drops_of(name(slug, number)) for name in (self.seeds, self.shard) for number in numbers]
 
     @property
+    def batches(self) -> Path:
+        """Requests and results of `make --batch`."""
+        return self.root / "batch"
+
+    @property
     def dataset(self) -> Path:
         """The exported dataset."""
         return self.root / "dataset"

@@ -15,11 +15,13 @@ from pathlib import Path
 
 from flows.config import RunConfig, api_key
 from flows.cores import cores
+from flows.errors import ConfigError
 from flows.run_metrics import CountedSandbox, Seen
 from flows.sandboxes import sandbox_for
 from flows.seed_gate import Load, SeedGate
 from flows.tally import Tally
 from sandbox.types import Sandbox
+from served_model.batch import BatchClient
 from served_model.client import ChatClient
 from served_model.config import ModelConfig
 from served_model.journal import Journal
@@ -67,13 +69,21 @@ _WORKBENCH: ContextVar[Workbench] = ContextVar("provender_workbench")
 
 
 @asynccontextmanager
-async def workbench(config: RunConfig, paid: Mapping[str, Usage] | None = None) -> AsyncIterator[Workbench]:
-    """The workbench of this context, or a new one that is closed at the end; `paid` is what counts as spent already."""
+async def workbench(
+    config: RunConfig, paid: Mapping[str, Usage] | None = None, batches: Path | None = None
+) -> AsyncIterator[Workbench]:
+    """The workbench of this context, or a new one that is closed at the end; `paid` is what counts as spent already.
+
+    With `batches` requests are not sent but written to files there.
+    """
     given = _WORKBENCH.get(None)
     if given is not None:
         yield given
         return
-    client = ChatClient(model_configs(config))
+    if config.batch and batches is None:
+        raise ConfigError("--batch works in one process: without a cluster, and without --estimate")
+    configs = model_configs(config)
+    client = ChatClient(configs) if batches is None else BatchClient(configs, batches)
     seen = Seen()
     sandbox = CountedSandbox(sandbox_for(config.sandbox), seen.sandbox)
     workers = ProcessPool(cores())

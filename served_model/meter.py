@@ -38,6 +38,10 @@ class Halted(ModelUnavailable):
         return self.reason.partition(":")[0]
 
 
+class Deferred(Halted):
+    """The request was put off to a later start and will be paid for then: its promise stands."""
+
+
 @dataclass
 class Stop:
     """Ends the requests of one recipe; set once, for good."""
@@ -173,6 +177,10 @@ class Meter:
         if limit:
             self.halt(limit)
 
+    def keep(self, promise: Cost) -> None:
+        """Leave a promise standing beyond the end of its request."""
+        self._promised += promise
+
     def expected(self, model: str, request: ChatRequest) -> Cost:
         """What the request will cost, as far as the replies to its prompt tell."""
         typical = self._typical.get((model, request.prompt)) or _Typical()
@@ -240,6 +248,9 @@ class MeteredModel:
             reply = await self._before_the_end(request)
             usage = reply.usage
             return reply
+        except Deferred:
+            self.meter.keep(promise)
+            raise
         finally:
             self.meter.settle(promise, name, request, usage)
 

@@ -15,7 +15,8 @@ RAMP_POLL_S = 0.05  # while the limit still climbs
 POLL_S = 0.5
 RETRY_S = 15.0  # after a server that did not answer, or has no metrics
 TIMEOUT_S = 5.0
-STRANGE_READINGS = 40  # in a row that show much less than our own requests: one of several servers behind a balancer
+STRANGE_S = 20.0  # of much less there than our own requests: one of several servers behind a balancer; a busy server of
+# its own takes seconds until a burst shows in its metrics
 STRANGE_SHARE = 0.6  # of our own requests
 FEWEST = 16  # requests of ours below which that says nothing
 NAMES = {
@@ -66,10 +67,11 @@ class LoadWatch:
             task.cancel()
 
     async def _watch(self, endpoint: Endpoint) -> None:
-        strange = 0
+        usual = asyncio.get_running_loop().time()  # when what it says was last in keeping with our own requests
         while True:
             await asyncio.sleep(RAMP_POLL_S if endpoint.limit.climbing else POLL_S)
             if endpoint.in_flight == 0:
+                usual = asyncio.get_running_loop().time()
                 continue
             load = await self._read(endpoint)
             if load is None:
@@ -77,10 +79,13 @@ class LoadWatch:
                 await asyncio.sleep(RETRY_S)
                 continue
             ours = endpoint.in_flight
-            strange = strange + 1 if ours >= FEWEST and load.running + load.waiting < STRANGE_SHARE * ours else 0
-            if strange >= STRANGE_READINGS:
+            now = asyncio.get_running_loop().time()
+            if ours < FEWEST or load.running + load.waiting >= STRANGE_SHARE * ours:
+                usual = now
+            if now - usual >= STRANGE_S:
                 endpoint.limit.forget_metrics()
                 await asyncio.sleep(RETRY_S)
+                usual = asyncio.get_running_loop().time()
                 continue
             endpoint.limit.observe(load, ours)
             self._pool.dispatch()

@@ -62,6 +62,9 @@ def make(
         bool, typer.Option("--estimate", help="Work a few seeds, say what all will take, and stop; make goes on.")
     ] = False,
     sample: Annotated[int, typer.Option(min=1, help="Seeds of each recipe that --estimate works.")] = 32,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Write the requests to files in RUN/batch, and collect the results there.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -69,7 +72,7 @@ def make(
     from flows.config import load_config
     from flows.plan import resolve
 
-    settings = load_config(config, overrides or [], unsafe)
+    settings = load_config(config, [*(overrides or []), *(["batch=true"] if batch else [])], unsafe)
     plan = resolve(settings)
     if show_config:
         print(terminal.config_text(plan))
