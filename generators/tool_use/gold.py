@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from generators.asking import Answer
 from generators.recipe import Resources, SeedRefused
-from generators.tool_use.plan import Plan, refused, resolved
+from generators.tool_use.plan import Plan, refers, refused, resolved
 from records.types import JSON
 from sandbox.types import SandboxError
 from verifiers.toolbox.box import Toolbox
@@ -19,26 +21,35 @@ async def resolve_plan(plan: Plan, answer: Answer, toolbox: Toolbox, resources: 
 
 
 async def run_plan(plan: Plan, answer: Answer, toolbox: Toolbox, resources: Resources) -> list[JSON]:
-    """What the plan's calls give, in order.
+    """What the plan's calls give, in order; executed whenever the next call refers to what is not known yet.
 
     Raises SeedRefused: plan_refers_to_nothing, plan_call_raised, not_executable, tools_not_executed.
     """
     calls: list[ToolArguments] = []
     results: list[JSON] = []
-    if resources.sandbox is None:
-        raise SandboxError("this recipe executes calls and was given no sandbox")
-    for name, arguments in plan.calls:
+    for number, (name, arguments) in enumerate(plan.calls, 1):
         try:
             calls.append((name, resolved(dict(arguments), results)))
-            run = await execute(resources.sandbox, toolbox, calls)
         except LookupError:
             raise refused("plan_refers_to_nothing", answer) from None
-        except NotExecutable:
-            raise refused("not_executable", answer) from None
-        except (SandboxError, ToolsUnavailable) as error:
-            raise SeedRefused("tools_not_executed", error=str(error)[:300]) from error
-        if not run.results[-1].ok:
-            words = str(run.results[-1].value)[:300]
-            raise SeedRefused("plan_call_raised", keys=[answer.reply.key], error=words)
-        results.append(run.results[-1].value)
+        following = plan.calls[number : number + 1]
+        if not following or refers(dict(following[0][1])):
+            results = await _executed(calls, answer, toolbox, resources)
     return results
+
+
+async def _executed(
+    calls: Sequence[ToolArguments], answer: Answer, toolbox: Toolbox, resources: Resources
+) -> list[JSON]:
+    if resources.sandbox is None:
+        raise SandboxError("this recipe executes calls and was given no sandbox")
+    try:
+        run = await execute(resources.sandbox, toolbox, calls)
+    except NotExecutable:
+        raise refused("not_executable", answer) from None
+    except (SandboxError, ToolsUnavailable) as error:
+        raise SeedRefused("tools_not_executed", error=str(error)[:300]) from error
+    raised = next((result for result in run.results if not result.ok), None)
+    if raised is not None:
+        raise SeedRefused("plan_call_raised", keys=[answer.reply.key], error=str(raised.value)[:300])
+    return [result.value for result in run.results]
