@@ -45,6 +45,11 @@ class _Recipe:
     reasons: Counter[str] = field(default_factory=Counter)
 
     @property
+    def top(self) -> list[tuple[str, int]]:
+        """Why the rest was not accepted, most often."""
+        return self.reasons.most_common(REASONS)
+
+    @property
     def share(self) -> float | None:
         target, seeds = self.plan.choice.target, self.plan.choice.seeds
         shares = [done / whole for done, whole in ((self.accepted, target), (self.seeds, seeds)) if whole]
@@ -95,7 +100,7 @@ class LiveProgress:
             await client.update_artifact(self.table, ArtifactUpdate(data=self._markdown()))
 
     def _markdown(self) -> str:
-        headers = ("recipe", "accepted", "target", "records", "yield", "seeds", "shards", "why not, most often")
+        headers = ("recipe", "accepted", "target", "records", "yield", "seeds", "shards")
         rows = [
             (
                 slug,
@@ -105,11 +110,12 @@ class LiveProgress:
                 percent(one.accepted, one.records),
                 f"{one.seeds:,}",
                 one.shards,
-                ", ".join(f"{reason} {number:,}" for reason, number in one.reasons.most_common(REASONS)),
             )
             for slug, one in self.recipes.items()
         ]
-        return markdown_table(headers, rows) + f"\n{spent_line(self.spending)}\n"
+        why = [(slug, reason, f"{number:,}") for slug, one in self.recipes.items() for reason, number in one.top]
+        below = [markdown_table(("recipe", "why not, most often", "count"), why)] if why else []
+        return "\n".join([markdown_table(headers, rows), *below, spent_line(self.spending), ""])
 
 
 def spent_line(spending: Spending) -> str:

@@ -27,6 +27,8 @@ from flows.errors import ConfigError, UserError
 
 CRASHES = "provender: a run without signs of life has crashed"
 NO_SIGN = "No sign of life; Retry resumes the run."
+_MEANING = {"description", "trigger", "actions", "enabled"}
+"""What says whether an automation that exists is the same."""
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -99,7 +101,8 @@ async def _have_crash_detection(client: PrefectClient) -> None:
         actions=[ChangeFlowRunState(state=StateType.CRASHED, message=NO_SIGN)],
     )
     known = await client.read_automations_by_name(CRASHES)
-    if known:
-        await client.update_automation(known[0].id, automation)
-    else:
+    if not known:
         await client.create_automation(automation)
+    elif known[0].model_dump(include=_MEANING) != automation.model_dump(include=_MEANING):
+        # Only then: an update forgets which runs it waits for, and those that are silent already would stay Running.
+        await client.update_automation(known[0].id, automation)

@@ -430,6 +430,8 @@ def test_a_run_is_started_from_the_form_and_its_artifacts_are_seen(deployed: Dep
         assert deployed.ended(run).state_type is StateType.COMPLETED
         page.goto(f"{deployed.place.url}/runs/flow-run/{run}")
         expect(page.get_by_text("Completed").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Beginning flow run").first).to_be_visible(timeout=60_000)
+        page.wait_for_timeout(1000)  # until the page has faded in
         page.screenshot(path=screenshots / "prefect-run.png")
         look_at_artifacts(deployed, page, run, screenshots)
     files = [path for path in deployed.folder("small").root.rglob("*") if path.is_file()]
