@@ -21,13 +21,14 @@ from audit.escapes import EscapeTable
 from audit.escapes_text import render
 from corpus import questions
 from corpus.attempts import SAME_RUN
+from flows import progress
 from flows.artifacts import show_result
 from flows.config import ModelSettings, RecipeChoice, RehearsalSettings, RunConfig, SandboxSettings
 from flows.engine import prefect_api
 from flows.errors import ConfigError
 from flows.escapes import escape_tables, escapes_markdown, read_escapes
 from flows.make_dataset import run, summary_line
-from flows.preflight import require_sandbox
+from flows.preflight import missing_toolchains, require_sandbox
 from flows.publish import report
 from flows.run_folder import RunFolder, require_writable
 from flows.settle import Published
@@ -35,6 +36,7 @@ from generators import RECIPES
 from records.tables import write_text
 from records.types import stable_hash
 from served_model.rehearsal.launch import RehearsalServer
+from served_model.rehearsal.tongues import LANGUAGES
 
 MODEL = "rehearsal"
 SMALLER: Mapping[str, Mapping[str, Any]] = {
@@ -48,6 +50,10 @@ SMALLER: Mapping[str, Mapping[str, Any]] = {
 """Settings with which a recipe asks for less than it would of a real model: a rehearsal is to end within minutes."""
 FEWER: Mapping[str, int] = {"tool_use/": 8, "code/evolve": 4, "code/translate": 3, "code/backtranslate": 3}
 """Of domains that execute much per seed, one seed in so many, unless `--recipes` asks for recipes by name."""
+SOLVE = "code/solve_with_tests"
+NEEDS = {"code/translate": "javascript"}
+OTHER_LANGUAGES = 8
+"""Of the problems in each of the rehearsal model's further languages (LANGUAGES), one seed in so many."""
 _SANDBOX = SandboxSettings()
 
 
@@ -120,8 +126,9 @@ async def rehearse_run(
         judge_accuracy=settings.judge_accuracy,
     )
     async with server as base_url:
-        shares = [_seeds_of(name, seeds, named=bool(recipes)) for name in chosen]
-        config = config_for(chosen, shares, settings, base_url).model_copy(update={"sandbox": _with_libraries(sandbox)})
+        choices = [_choice(name, _seeds_of(name, seeds, named=bool(recipes))) for name in chosen]
+        choices = await _with_languages(choices, seeds, sandbox)
+        config = config_for(choices, settings, base_url).model_copy(update={"sandbox": _with_libraries(sandbox)})
         published = await run(config, str(out))
     table = read_escapes(folder)
     write_text(out / "rehearsal" / "escapes.txt", render(table) + "\n")
@@ -161,18 +168,36 @@ def _seeds_of(recipe: str, seeds: int, named: bool) -> int:
     return max(1, -(-seeds // share))
 
 
-def config_for(recipes: Sequence[str], seeds: Sequence[int], settings: RehearsalSettings, base_url: str) -> RunConfig:
-    """The rehearsal's run configuration: the recipes, each with its default corpus and its number of seeds."""
+def _choice(name: str, seeds: int) -> RecipeChoice:
+    return RecipeChoice(use=name, seeds=seeds, settings=dict(SMALLER.get(name, {})))
+
+
+async def _with_languages(choices: Sequence[RecipeChoice], seeds: int, sandbox: SandboxSettings) -> list[RecipeChoice]:
+    """The choices that can run here, and problems in further languages for which this machine has a toolchain."""
+    if not any(choice.use.startswith("code/") for choice in choices):
+        return list(choices)
+    missing = await missing_toolchains(LANGUAGES, sandbox)
+    for language, why in missing.items():
+        progress.current().note(f"no programs in {language}: {why}")
+    kept = [choice for choice in choices if choice.use not in NEEDS or NEEDS[choice.use] not in missing]
+    if not any(choice.use == SOLVE for choice in choices):
+        return kept
+    share = -(-seeds // OTHER_LANGUAGES)
+    for language in (one for one in LANGUAGES if one not in missing):
+        chosen = {**SMALLER[SOLVE], "language": language, "any_snippet": True}
+        kept.append(RecipeChoice(use=SOLVE, seeds=share, settings=chosen))
+    return kept
+
+
+def config_for(choices: Sequence[RecipeChoice], settings: RehearsalSettings, base_url: str) -> RunConfig:
+    """The rehearsal's run configuration."""
     return RunConfig(
         name="rehearsal",
         seed=settings.seed,
         models={
             "default": ModelSettings(base_url=[base_url], name=MODEL, max_in_flight=64, timeout_s=60, deadline_s=60)
         },
-        recipes=[
-            RecipeChoice(use=name, seeds=count, settings=dict(SMALLER.get(name, {})))
-            for name, count in zip(recipes, seeds, strict=True)
-        ],
+        recipes=list(choices),
         rehearsal=settings,
     )
 

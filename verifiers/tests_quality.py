@@ -38,6 +38,7 @@ DECIDING = {
     "rebinds-entry-point": "rebinds_entry_point",
     "unavailable-import": "unavailable_import",
     "swallowed-assertion": "swallowed_assertion",
+    "chance-or-clock": "flaky_tests",
 }
 
 

@@ -34,6 +34,22 @@ _FAILS = {"go": re.compile(r"\bt\s*\.\s*(?:Error|Fatal|Fail)\w*\s*\("), "java": 
 _TEST_FUNCTION = {"go": re.compile(r"Test"), "rust": re.compile(r"")}
 _EQUAL = re.compile(r"===?|_eq\b|(?i:equal)|(?:^|\s)-eq\s|(?<![<>!=])=(?!=)|\bis\b|!=.*\bt\s*\.", re.DOTALL)
 _EITHER = re.compile(r"\|\||\bor\b", re.IGNORECASE)
+# Chance and clock: a rerun finds what depends on them only by luck.
+_CHANCE = {
+    "javascript": re.compile(
+        r"\bMath\s*\.\s*random\b|\bDate\s*\.\s*now\b|\bnew\s+Date\s*\(\s*\)|\bperformance\s*\.\s*now\b"
+    ),
+    "php": re.compile(r"\b(?:mt_rand|rand|random_int|random_bytes|shuffle|array_rand|time|microtime|date)\s*\("),
+    "go": re.compile(r"\brand\s*\.|\btime\s*\.\s*Now\b"),
+    "rust": re.compile(r"\brand\s*::|\bSystemTime\b|\bInstant\s*::"),
+    "java": re.compile(
+        r"\bMath\s*\.\s*random\b|\bnew\s+Random\s*\(\s*\)|\bSystem\s*\.\s*(?:currentTime|nano)\w+|\bThreadLocalRandom\b"
+    ),
+    "c": re.compile(r"\bs?rand(?:om)?\s*\(|\btime\s*\(|\bclock\s*\(|\brandom_device\b|\bsystem_clock\b"),
+    "bash": re.compile(r"\$\{?S?RANDOM\b|\$\(\(.*\bRANDOM\b|\bshuf\b|\$\(\s*date\b|\$\{?EPOCH\w+"),
+    "sql": re.compile(r"\brandom(?:blob)?\s*\(|\bcurrent_(?:time|date|timestamp)\b|'now'", re.IGNORECASE),
+}
+_CHANCE |= {"typescript": _CHANCE["javascript"], "cpp": _CHANCE["c"]}
 _BROAD = re.compile(r"\b(?:Throwable|Error|AssertionError)\b")
 _VALUED = (("name", "value"), ("left", "right"), ("pattern", "value"), ("declarator", "value"))
 _WORD = re.compile(r"\$?[A-Za-z_]\w*")
@@ -124,6 +140,7 @@ def take_tree_inventory(source: str, language: str, entry_point: str) -> Invento
     except RecursionError:
         finding = Finding(1, 1, "too-complex", "the tests are nested too deeply to be read")
         return Inventory((), (), (finding,))
+    reader.problems += _chance(source, language)
     if entry_point in defined_names(root):
         message = f"the tests define `{entry_point}` themselves"
         reader.problems.append(Finding(1, 1, "rebinds-entry-point", message))
@@ -131,6 +148,14 @@ def take_tree_inventory(source: str, language: str, entry_point: str) -> Invento
     named = [name for name in reader.asserted if name]
     cases = tuple(named) if named else tuple(dict.fromkeys(assertion.text for assertion in every))
     return Inventory(cases, every, tuple(reader.problems))
+
+
+def _chance(source: str, language: str) -> Iterator[Finding]:
+    code = source if language in ("bash", "sql") else BLANK.get(language, blanked)(source)
+    found = _CHANCE[language].search(code)
+    if found is not None:
+        line = source.count("\n", 0, found.start()) + 1
+        yield Finding(line, 1, "chance-or-clock", f"the tests depend on `{' '.join(found.group().split())}`")
 
 
 def calls_in(text: str, language: str, entry_point: str) -> Iterator[str]:

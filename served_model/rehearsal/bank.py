@@ -115,15 +115,19 @@ def load_families() -> tuple[Family, ...]:
 
 def draw_task(snippet: str, rng: Random) -> Task:
     """A problem inspired by a snippet: its words name the function, its words and numbers are the sample data."""
+    return draw_values(rng.choice(load_families()), snippet, rng)
+
+
+def draw_values(family: Family, snippet: str, rng: Random) -> Task:
+    """A problem of the family."""
     material = Material.of(snippet)
-    family = rng.choice(load_families())
     values = tuple((name, draw_parameter(kind, material, rng)) for name, kind in family.params)
     return Task(family, f"{family.verb}_{material.word(rng)}", values)
 
 
 def recognise(problem: str, signature: str) -> Task | None:
     """The task that a problem text and its signature stand for; None where the bank does not know it."""
-    function = re.search(r"def\s+([a-z]+_[a-z]{3,12})\(", signature)
+    function = re.search(r"(?:def|function|func)\s+([a-z]+_[a-z]{3,12})\(", signature)
     if function is None:
         return None
     text = " ".join(problem.split())

@@ -7,6 +7,14 @@ from served_model.rehearsal.evolve_player import play_evolve
 from served_model.rehearsal.revise_player import play_revise
 from served_model.rehearsal.rewrite_player import play_document, play_fidelity, play_rebuild
 from served_model.rehearsal.role import Fault, Role, of_tags
+from served_model.rehearsal.tongue_player import (
+    in_any_language,
+    play_problem_in,
+    play_revise_in,
+    play_solution_in,
+    play_tests_in,
+)
+from served_model.rehearsal.tongues import LANGUAGES
 from served_model.rehearsal.translate_player import play_translate
 
 PROBLEM = "generators.code/problem"
@@ -19,6 +27,15 @@ REBUILD = "generators.code/rebuild"
 FIDELITY = "generators.code/fidelity"
 TRANSLATE = "generators.code/translate"
 RETRANSLATE = "generators.code/retranslate"
+TEST_FAULTS = {
+    "wrong_tests": Fault(4, "execution"),
+    "vacuous_tests": Fault(4, "execution"),
+    "tests_swallow_failures": Fault(3, "execution"),
+    "syntax_error_in_tests": Fault(2, "execution"),
+    "flaky_tests": Fault(3, "execution"),
+    "weak_tests": Fault(3, "execution"),
+    "no_code_block": Fault(2, "format"),
+}
 TRANSLATION_FAULTS = {
     "wrong_when_large": Fault(4, "execution"),
     "wrong_always": Fault(2, "execution"),
@@ -37,7 +54,7 @@ ROLES = (
             "sections_out_of_order": Fault(2, "format"),
             "truncated": Fault(2, "format"),
         },
-        of_tags(play_problem),
+        in_any_language(play_problem, play_problem_in),
     ),
     # The costly kinds (each holds a sandbox until its limit) come less often.
     Role(
@@ -55,21 +72,12 @@ ROLES = (
             "no_code_block": Fault(2, "format"),
             "truncated": Fault(2, "format"),
         },
-        of_tags(play_solution),
+        in_any_language(play_solution, play_solution_in),
     ),
-    Role(
-        TESTS,
-        frozenset({"problem", "signature"}),
-        {
-            "wrong_tests": Fault(4, "execution"),
-            "vacuous_tests": Fault(4, "execution"),
-            "tests_swallow_failures": Fault(3, "execution"),
-            "syntax_error_in_tests": Fault(2, "execution"),
-            "flaky_tests": Fault(3, "execution"),
-            "weak_tests": Fault(3, "execution"),
-            "no_code_block": Fault(2, "format"),
-        },
-        of_tags(play_tests),
+    Role(TESTS, frozenset({"problem", "signature"}), TEST_FAULTS, of_tags(play_tests)),
+    *(
+        Role(f"{TESTS}_{language}", frozenset({"problem", "signature"}), TEST_FAULTS, play_tests_in)
+        for language in LANGUAGES
     ),
     Role(
         REVISE,
@@ -81,7 +89,7 @@ ROLES = (
             "malformed_json": Fault(2, "format"),
             "no_op": Fault(2, "execution"),
         },
-        of_tags(play_revise),
+        in_any_language(play_revise, play_revise_in),
     ),
     Role(
         EVOLVE,

@@ -20,11 +20,12 @@ def play_revise(tags: Tags, rng: Random, fault: str | None) -> Draft:
     try:
         task = known_task(tags)
     except CannotAnswer as error:
-        raise CannotAnswer(_reply(error.text, "solution", tags.get("solution", ""))) from None
+        raise CannotAnswer(revision_reply(error.text, "solution", tags.get("solution", ""))) from None
     detail: dict[str, Any] = {"family": task.family.name}
     if fault == "gutted_tests":
         return Draft(
-            _reply("The tests are stricter than the problem.", "tests", write_gutted_tests(task, rng)), detail=detail
+            revision_reply("The tests are stricter than the problem.", "tests", write_gutted_tests(task, rng)),
+            detail=detail,
         )
     if fault == "no_op" and not _both_right(task, tags):
         return Draft(_no_op(task, tags), detail=detail)
@@ -32,11 +33,13 @@ def play_revise(tags: Tags, rng: Random, fault: str | None) -> Draft:
         wrong = _wrong_of(task, tags, rng)
         detail["mutant"] = task.mutants.index(wrong)
         about = "The solution is right, and the tests expected something else."
-        return Draft(_reply(about, "tests", write_copied_tests(task, rng, wrong)), detail=detail)
+        return Draft(revision_reply(about, "tests", write_copied_tests(task, rng, wrong)), detail=detail)
     if fault in ("still_wrong", "no_op"):
         given = tags.get("solution", "")
         source, number = wrong_program(task, rng, lambda source: same_program(source, given))
-        return Draft(_reply("One condition was wrong.", "solution", source), detail={**detail, "mutant": number})
+        return Draft(
+            revision_reply("One condition was wrong.", "solution", source), detail={**detail, "mutant": number}
+        )
     text = _honest(task, tags, rng)
     if fault == "malformed_json":
         return Draft(text[: rng.randint(2, len(text) - 2)], detail=detail)
@@ -58,20 +61,21 @@ def _both_right(task: Task, tags: Tags) -> bool:
 def _no_op(task: Task, tags: Tags) -> str:
     """The part that is wrong, word for word as it was."""
     if same_program(tags.get("solution", ""), task.solution):
-        return _reply("The tests look right to me as they are.", "tests", tags.get("tests", ""))
-    return _reply("The solution looks right to me as it is.", "solution", tags.get("solution", ""))
+        return revision_reply("The tests look right to me as they are.", "tests", tags.get("tests", ""))
+    return revision_reply("The solution looks right to me as it is.", "solution", tags.get("solution", ""))
 
 
 def _honest(task: Task, tags: Tags, rng: Random) -> str:
     if same_program(tags.get("solution", ""), task.solution):
         diagnosis = "The solution follows the problem text; an expectation of the tests does not."
-        return _reply(diagnosis, "tests", write_tests(task, rng))
+        return revision_reply(diagnosis, "tests", write_tests(task, rng))
     first_line = next((line.strip() for line in tags.get("feedback", "").splitlines() if line.strip()), "")
     diagnosis = f"The solution does not do what the problem asks. The feedback says: {first_line[:120]}"
-    return _reply(diagnosis, "solution", explained(task, rng))
+    return revision_reply(diagnosis, "solution", explained(task, rng))
 
 
-def _reply(diagnosis: str, change: str, code: str) -> str:
+def revision_reply(diagnosis: str, change: str, code: str) -> str:
+    """The reply in the form that the prompt asks for."""
     explanation = "Here a model would explain the program; the rehearsal only follows the problem text."
     about = {"diagnosis": diagnosis, "explanation": explanation if change == "solution" else ""}
     return json.dumps({**about, "change": change, "code": code})

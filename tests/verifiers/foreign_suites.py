@@ -166,7 +166,7 @@ SUITES = {
     "typescript": Suite(
         "function clamp_sum(numbers: number[]): number;",
         TS_RIGHT,
-        TS_RIGHT.replace("total < 0", "total < 1"),
+        TS_RIGHT.replace("total < 0", "total <= 1"),
         "console.assert(clamp_sum([{given}]) === {want});",
         vacuous="console.assert(clamp_sum([{given}]) !== {n} || true);",
         stubs=4,
