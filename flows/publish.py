@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audit.chains import scan
+from audit.proofs import COLUMNS, Proofs
 from audit.report import ReportFacts, ReportTable, write_report
 from audit.yield_table import render_markdown
 from curation.selection import Selection
@@ -90,11 +92,23 @@ def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[Repo
         why_ended=_why(description),
         models=tuple(description["model"].split(",")),
         facts=_facts(description),
-        tables=(*tables, *judging_tables(folder, description["shards"]), *_cost(description)),
+        tables=(
+            *tables,
+            *_proofs(folder, description),
+            *judging_tables(folder, description["shards"]),
+            *_cost(description),
+        ),
         previous=earlier.slices,
         previous_name=earlier.name,
     )
     write_report(folder.root, folder.report, facts)
+
+
+def _proofs(folder: RunFolder, description: Mapping[str, Any]) -> tuple[ReportTable, ...]:
+    """What the trials of tests measured."""
+    found = Proofs()
+    found.add(scan(folder.used_shards(description["shards"]), COLUMNS))
+    return found.tables()
 
 
 def _cost(description: Mapping[str, Any]) -> Iterator[ReportTable]:

@@ -26,6 +26,11 @@ def test_nothing_wrong_gets_through_and_nothing_right_is_lost(tmp_path: Path) ->
     made_by = {name for name, count in made.published.accepted.items() if count}
     assert {name.partition("-")[2] for name in made_by} >= {"code-solve_with_tests", "code-debug", "code-evolve"}
     assert_training_rows(tmp_path)
+    assert "mutation score" in page_of(tmp_path) and "self-corrected" in page_of(tmp_path)
+
+
+def page_of(out: Path) -> str:
+    return (out / "report" / "index.html").read_text()
 
 
 def assert_training_rows(out: Path) -> None:
