@@ -7,19 +7,22 @@ OUT ?= out/demo
 WORKERS ?= auto
 SEEDS ?= 50
 
-.PHONY: demo toolchains test test-heavy docs lint format setup clean
+.PHONY: demo toolchains test test-heavy test-vllm docs lint format setup clean
 
 demo: setup ## the main job on the rehearsal model; no GPU, key or container engine needed
 	$(BIN)/provender rehearse --seeds $(SEEDS) --out $(OUT)
 
 test: setup ## the tests, without the heavy ones
-	$(BIN)/python -m pytest -m "not heavy" -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered -q
+	$(BIN)/python -m pytest -m "not heavy and not vllm" -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered -q
 
 test-heavy: setup ## kill and resume, whole runs, slow suites
 	$(BIN)/python -m pytest -m heavy -q
 
 docs: setup ## the documentation as a site in site/; a dead link is an error
 	$(BIN)/mkdocs build --strict --quiet
+
+test-vllm: setup ## a real vLLM on the CPU; installs it (3.5 GB) into .vllm where it is missing
+	$(BIN)/python -m pytest tests/vllm -m vllm -q --durations=5
 
 toolchains: ## compilers and interpreters of the sandbox's languages; changes nothing without root and apt-get
 	scripts/toolchains

@@ -17,6 +17,7 @@ MODULE = "vllm.entrypoints.openai.api_server"  # the `vllm` command of the CPU b
 COMPACT_JSON = '{"backend":"xgrammar","disable_any_whitespace":true}'
 """Else a model may fill its reply with white space until it is cut off, still within the schema."""
 RESERVED = {"--model": "MODEL", "--host": "--host", "--port": "--port"}
+KEEP_ALIVE_S = "60"  # by default 5: on a busy machine requests then go out on connections that just closed
 CPU_CACHE_GIB = 4  # of the KV cache, or a quarter of what memory is free
 EVERYWHERE = ("0.0.0.0", "::", "")
 
@@ -60,7 +61,7 @@ def check_settings(settings: ServeSettings) -> None:
 def command(environment: VllmEnvironment, settings: ServeSettings) -> list[str]:
     """vLLM's command line."""
     given = {_plain(name) for name in _names(settings.options)}
-    ours = [option for option in _defaults(settings) if _plain(option[0]) not in given]
+    ours = [option for option in _defaults(environment.device, settings) if _plain(option[0]) not in given]
     fixed = ["--model", settings.model, "--host", settings.host, "--port", str(settings.port)]
     return [
         str(environment.python),
@@ -72,7 +73,7 @@ def command(environment: VllmEnvironment, settings: ServeSettings) -> list[str]:
     ]
 
 
-def _defaults(settings: ServeSettings) -> list[tuple[str, ...]]:
+def _defaults(device: Device, settings: ServeSettings) -> list[tuple[str, ...]]:
     parsers = parsers_for(settings.model)
     defaults: list[tuple[str, ...]] = [
         ("--served-model-name", settings.name),
@@ -82,6 +83,10 @@ def _defaults(settings: ServeSettings) -> list[tuple[str, ...]]:
         ("--generation-config", "vllm"),
         ("--disable-uvicorn-access-log",),
     ]
+    if device == "cpu":
+        # vLLM 0.32 on a CPU: a request with a seed whose prompt is read in pieces ends the engine ("CPU Generator does
+        # not use offset"), and every request of ours has a seed.
+        defaults.append(("--no-enable-chunked-prefill",))
     if parsers.tool_calls:
         defaults += [("--enable-auto-tool-choice",), ("--tool-call-parser", parsers.tool_calls)]
     if parsers.reasoning:
@@ -101,6 +106,7 @@ def _plain(name: str) -> str:
 def variables(device: Device, settings: ServeSettings, inherited: Mapping[str, str]) -> dict[str, str]:
     """The environment of vLLM's process; what the user has set stands."""
     ours = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
+    ours["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"] = KEEP_ALIVE_S
     if Path(settings.model).is_dir():
         ours["HF_HUB_OFFLINE"] = "1"
     if device == "cpu":

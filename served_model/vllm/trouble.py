@@ -41,6 +41,11 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (r"api_server\.py: error: (?P<rest>.+)", "vLLM refuses its options"),
     (r"No module named (?P<rest>\S+)", "the environment is not whole: remove its folder, or name another by --env; no"),
     (r"No space left on device", "the disk is full"),
+    (
+        r"CPU Generator does not use offset",
+        "this CPU build fails on requests with a seed while it reads prompts in pieces: give -- "
+        "--no-enable-chunked-prefill",
+    ),
 )
 ERROR = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception): .+")
 MAX_CHARS = 300  # of vLLM's own words

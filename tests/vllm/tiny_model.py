@@ -16,7 +16,7 @@ VOCABULARY = 2048
 CONTEXT = 4096
 SPECIAL = ["<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>"]
 TEMPLATE = (
-    "{% if tools %}<|system|>{{ tools | tojson }}<|end|>{% endif %}"
+    "{% if tools %}<|system|>{{ tools | tojson }} Call as <tool_call>{}</tool_call><|end|>{% endif %}"
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] or '' }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )

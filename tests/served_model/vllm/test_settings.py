@@ -35,6 +35,9 @@ def test_what_synthetic_data_needs_is_on() -> None:
     assert (given["--tool-call-parser"], given["--reasoning-parser"]) == ("hermes", "qwen3")
     assert json.loads(given["--structured-outputs-config"])["disable_any_whitespace"] is True
     assert given["--generation-config"] == "vllm"
+    assert "--no-enable-chunked-prefill" in words  # of the CPU build only
+    gpu = VllmEnvironment(Path("/env"), "0.32.0", "gpu")
+    assert "--no-enable-chunked-prefill" not in command(gpu, ServeSettings("Qwen/Qwen3-8B"))
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ ULIMIT = (
         ("OSError: You are trying to access a gated repo.", "licence"),
         ("OSError: [Errno 98] error while attempting to bind on address: Address already in use", "--port"),
         ("ValueError: Model architectures ['FooForCausalLM'] are not supported for now.", "architecture"),
+        ("RuntimeError: Worker failed with error 'CPU Generator does not use offset'", "--no-enable-chunked-prefill"),
         ("api_server.py: error: unrecognized arguments: --no-such-option", "--no-such-option"),
         ("api_server.py: error: argument --max-num-seqs: invalid int value: 'x'", "invalid int value: 'x'"),
     ],
