@@ -52,7 +52,7 @@ FEWER: Mapping[str, int] = {"tool_use/": 8, "code/evolve": 4, "code/translate": 
 """Of domains that execute much per seed, one seed in so many, unless `--recipes` asks for recipes by name."""
 SOLVE = "code/solve_with_tests"
 NEEDS = {"code/translate": "javascript"}
-OTHER_LANGUAGES = 8
+OTHER_LANGUAGES = 16
 """Of the problems in each of the rehearsal model's further languages (LANGUAGES), one seed in so many."""
 _SANDBOX = SandboxSettings()
 
@@ -184,7 +184,7 @@ async def _with_languages(choices: Sequence[RecipeChoice], seeds: int, sandbox: 
         return kept
     share = -(-seeds // OTHER_LANGUAGES)
     for language in (one for one in LANGUAGES if one not in missing):
-        chosen = {**SMALLER[SOLVE], "language": language, "any_snippet": True}
+        chosen = {**SMALLER[SOLVE], "language": language, "any_snippet": True, "reruns": 1}
         kept.append(RecipeChoice(use=SOLVE, seeds=share, settings=chosen))
     return kept
 
