@@ -21,10 +21,10 @@ from generators.recipe import Recipe, Resources
 from generators.tool_use.agent import Dialogue, converse, shown_tools
 from generators.tool_use.asking import Asker, ToolSettings
 from generators.tool_use.gold import run_plan
-from generators.tool_use.plan import Plan
+from generators.tool_use.plan import Plan, refused
 from generators.tool_use.proof import first_gates, last_gates
 from generators.tool_use.task import GOLD, Task, box_of, shown_examples, started
-from records.types import Candidate, Check, Seed, canonical_json
+from records.types import JSON, Candidate, Check, Seed, canonical_json
 from verifiers.tool_answer import ToolAnswer
 from verifiers.toolbox.box import Toolbox
 
@@ -54,15 +54,23 @@ TASK = Task(NAME, "plan_file", (1, MOST), _fields, lambda plan, seed: "", _proof
 
 
 async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
-    """One candidate. Raises SeedRefused, ModelError."""
+    """One candidate. Raises SeedRefused (beside those of plans, plan_finds_nothing), ModelError."""
     toolbox = box_of(seed)
     asker = Asker(NAME, seed, resources)
     plan, answer = await TASK.plan(asker, toolbox)
     results = await run_plan(plan, answer, toolbox, resources)
+    if not _holds_something(results[-1]):  # any answer would tell it, or one that holds a zero somewhere
+        raise refused("plan_finds_nothing", answer)
     asked = Plan(f"Uploaded file: {seed.fields['file']}\n\n{plan.request}", plan.calls)
     dialogue = started(asked, answer, toolbox, canonical_json(results[-1:]))
     dialogue = await converse(asker, toolbox, dialogue)
     return [TASK.finish(seed, dialogue, toolbox, resources)]
+
+
+def _holds_something(value: JSON) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_something, value.values()))
+    return any(map(_holds_something, value)) if isinstance(value, list) else bool(value)
 
 
 RECIPE = Recipe(NAME, "tool_files", ToolSettings, propose, TASK.revise, sandbox=True)

@@ -18,6 +18,7 @@ from served_model.scripted import ScriptedModel
 from served_model.types import ChatRequest
 from tests.verifiers.tool_dialogues import MATH, SHOP, open_resources
 from verifiers.base import Resources as Proving
+from verifiers.toolbox.builtin import files_box
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Script = Mapping[str, str | Sequence[str] | Callable[[ChatRequest], str]]
@@ -329,3 +330,28 @@ def next_turn(prompt: str) -> str:
         return ANSWER
     ready = "84 and 126" in prompt and '"name":"math_gcd"' in prompt
     return CALL if ready else "Which numbers do you mean? I have no tool for it so far."
+
+
+@pytest.mark.parametrize(("words", "found"), [("Harbour", True), ("walrus 6895", False)])
+async def test_a_question_about_a_file_whose_answer_is_that_nothing_is_there_proves_nothing(
+    words: str, found: bool, proving: Proving
+) -> None:
+    """A zero of the file would tell it as well."""
+    box = files_box({"tides.csv": b"place,level\nHarbour,0.0\nPier,1.5\n"})
+    fields = {"toolbox": box.to_json(), "file": "tides.csv", "content": "place,level", "examples": "[]"}
+    given = Seed(id="file", text="", source="tides.csv", licence="MIT", fields=fields)
+    call = {"name": "tides.csv", "words": words}
+    script = {
+        "plan_file": plan(
+            f"Which lines of tides.csv hold the words {words}?",
+            [{"name": "find_in_file", "arguments": json.dumps(call)}],
+        ),
+        "act": [tagged("find_in_file", **call), "One line has them: Harbour,0.0, so the count is 1."],
+        "meaning": json.dumps(YES),
+    }
+    if found:
+        _, record, _ = await made("tool_use/file_task", script, proving, given)
+        assert record.outcome is Outcome.PASS, record.deciding
+    else:
+        with pytest.raises(SeedRefused, match="plan_finds_nothing"):
+            await made("tool_use/file_task", script, proving, given)
