@@ -28,18 +28,19 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
 name = "scaled"
 seed = 5
-shard_size = 5
+shard_size = 4
 [engine]
 {engine}
 [models.default]
 base_url = "{url}"
 name = "rehearsal"
+max_in_flight = 4
 [[recipes]]
 use = "math/solve"
-seeds = 30
+seeds = 24
 [[recipes]]
 use = "code/solve_with_tests"
-seeds = 2
+seeds = 1
 """
 
 
@@ -146,11 +147,12 @@ def workers(parent: int) -> list[int]:
     return sorted(found)
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    """Or fail after minutes."""
+def wait_until(true: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:
+    """Or fail after minutes, or as soon as the process has ended."""
     deadline = time.monotonic() + 240
     while not true():
         assert time.monotonic() < deadline
+        assert process is None or process.poll() is None
         time.sleep(0.1)
 
 
@@ -170,7 +172,7 @@ def test_two_workers_make_the_same_dataset_and_the_death_of_one_changes_nothing(
     pytest.importorskip("prefect_dask")
     dask, in_all, first = tmp_path / "dask", len(journaled(place.threads)), len(place.answered())
     process = make(prefect_home, place.config(tmp_path / "run.toml", 'runner = "dask"'), dask)
-    wait_until(lambda: len(journaled(dask)) >= in_all // 4)
+    wait_until(lambda: len(journaled(dask)) >= in_all // 4, process)
     before, count = journaled(dask), len(place.answered())
     pids = workers(process.pid)
     assert len(pids) == 2
@@ -197,12 +199,12 @@ def test_a_run_in_a_bucket_survives_a_worker_and_then_its_machine(
     one, other, in_all = tmp_path / "one", tmp_path / "other", len(journaled(place.threads))
     config = place.config(tmp_path / "run.toml", 'runner = "dask"\nstorage = "s3://bucket/runs"')
     process = make(prefect_home, config, one, **bucket)
-    wait_until(lambda: len(in_store()) >= in_all // 5)
+    wait_until(lambda: len(in_store()) >= in_all // 5, process)
     before, count = in_store(), len(place.answered())
     pids = workers(process.pid)
     assert len(pids) == 2
     os.kill(pids[0], signal.SIGKILL)
-    wait_until(lambda: len(in_store()) >= in_all // 2)
+    wait_until(lambda: len(in_store()) >= in_all // 2, process)
     assert not before & set(place.answered()[count:])
     pids = workers(process.pid)
     process.kill()
