@@ -380,6 +380,7 @@ def test_a_killed_run_is_crashed_at_once_and_retry_resumes(deployed: Deployed) -
     assert crashed.state_type is StateType.CRASHED, crashed.state
     until(lambda: not alive(family))
     assert deployed.folder("killed").read_run()["state"] == "running"
+    time.sleep(8)  # the worker reports the death once more; a retry set before that would be started twice
     assert deployed.retried(run).state_type is StateType.COMPLETED
     assert before.items() <= deployed.shards("killed").items()
     assert deployed.folder("killed").read_run()["state"] == "complete"
