@@ -1,23 +1,26 @@
-"""What curation costs: all of `curate`, its near-duplicate index alone, and the MinHash library used bare with a dict.
+"""What curation costs: `curate`, its near-duplicate index, the MinHash library bare with a dict, and a public peer.
 
 Documents of about 2 KB, a tenth of them planted near duplicates. Each measurement is a process of its own, so that its
 peak memory is its own; `growth` compares that with the first number of rows. The bare library gets the same shingles,
-because making them is the larger part of the time.
+because making them is the larger part of the time. The peer is datatrove (`benchmarks/minhash_peer.py`), in an
+environment of its own: `python3 -m venv PEER && PEER/bin/pip install "datatrove[processing,io]" spacy`.
 
-Run: python -m benchmarks.near_duplicates [--rows 20000 200000]
+Run: python -m benchmarks.near_duplicates [--rows 20000 200000] [--peer PEER/bin/python [--peer-words own]]
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import random
-import resource
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,44 +95,80 @@ def bare_library(path: Path) -> int:
     return dropped
 
 
+PEER = "datatrove"
 WAYS: dict[str, Callable[[Path], int]] = {way.__name__: way for way in (bare_library, index_alone, whole_curate)}
 
 
-def measured(way: str, path: Path) -> tuple[float, float, int]:
-    """Seconds, peak MiB and rows dropped, in a process of its own."""
+@dataclass(frozen=True)
+class Peer:
+    """An interpreter that has datatrove, and whose words it splits: "own" with spaCy, or "plain" as ours are."""
+
+    python: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one way cost."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    dropped: int
+
+
+def measured(way: str, path: Path, peer: Peer | None) -> Cost:
+    """The cost of one way, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.near_duplicates", "--way", way, "--file", str(path)]
-    seconds, peak, dropped = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return float(seconds), float(peak), int(dropped)
+    if peer and way == PEER:
+        command = [peer.python, str(Path(__file__).with_name("minhash_peer.py")), str(path), peer.words]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return Cost(*map(float, said[:3]), int(said[3]))
 
 
-def compare(sizes: list[int]) -> None:
+def compare(sizes: list[int], peer: Peer | None) -> None:
     peaks: dict[str, float] = {}
-    print(f"{'rows':>8} {'way':<14}{'s':>8}{'ratio':>7}{'us/row':>8}{'MiB':>8}{'ratio':>7}{'growth':>8}{'dropped':>9}")
+    heads = (
+        f"{'s':>8}{'ratio':>7}{'CPU s':>9}{'ratio':>7}{'us/row':>8}{'MiB':>8}{'ratio':>7}{'growth':>8}{'dropped':>9}"
+    )
+    print(f"{'rows':>8} {'way':<14}{heads}")
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "documents.parquet"
             write(path, size)
-            results = {way: measured(way, path) for way in WAYS}
-        base_seconds, base_peak, _ = results["bare_library"]
-        for way, (seconds, peak, dropped) in results.items():
-            growth = peak / peaks.setdefault(way, peak)
-            times = f"{seconds:8.2f}{seconds / base_seconds:7.2f}{1e6 * seconds / size:8.0f}"
-            print(f"{size:>8} {way:<14}{times}{peak:8.0f}{peak / base_peak:7.2f}{growth:8.2f}{dropped:>9}", flush=True)
+            results = {way: measured(way, path, peer) for way in [*WAYS, *([PEER] if peer else [])]}
+        base = results["bare_library"]
+        for way, cost in results.items():
+            growth = cost.peak_mib / peaks.setdefault(way, cost.peak_mib)
+            cpu = (
+                f"{cost.cpu_seconds:9.2f}{cost.cpu_seconds / base.cpu_seconds:7.2f}{1e6 * cost.cpu_seconds / size:8.0f}"
+            )
+            memory = f"{cost.peak_mib:8.0f}{cost.peak_mib / base.peak_mib:7.2f}{growth:8.2f}"
+            times = f"{cost.seconds:8.2f}{cost.seconds / base.seconds:7.2f}{cpu}"
+            print(f"{size:>8} {way:<14}{times}{memory}{cost.dropped:>9}", flush=True)
+
+
+def peak_mib() -> float:
+    """The peak of this program alone; `ru_maxrss` would count what its parent held when it started it."""
+    peak = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(peak[1]) / 1024 if peak else 0.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[20_000, 200_000])
+    parser.add_argument("--peer", help="Python of an environment that has datatrove.")
+    parser.add_argument("--peer-words", choices=("plain", "own"), default="plain", help="How the peer splits words.")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way is None:
-        compare(options.rows)
+        print("load average", *(round(load, 1) for load in os.getloadavg()))
+        compare(options.rows, Peer(options.peer, options.peer_words) if options.peer else None)
         return
     start = time.perf_counter()
     dropped = WAYS[options.way](options.file)
-    seconds = time.perf_counter() - start
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, dropped)
+    print(time.perf_counter() - start, time.process_time(), peak_mib(), dropped)
 
 
 if __name__ == "__main__":
