@@ -57,10 +57,16 @@ def play_problem(tags: Tags, rng: Random, fault: str | None) -> Draft:
     """A problem inspired by the snippet, as the sections Problem and Signature; it never mentions the snippet."""
     snippet = tags.get("snippet", "")
     task = draw_task(snippet, rng)
-    opening = rng.choice(OPENINGS).format(word=Material.of(snippet).word(rng))
-    problem = f"## Problem\n\n{opening} {task.problem} {rng.choice(CLOSINGS)}"
-    signature = f"## Signature\n\n{fence(f'{task.signature} ...')}"
     detail = {"family": task.family.name}
+    return draft_problem((snippet, task.problem, fence(f"{task.signature} ...")), detail, rng, fault)
+
+
+def draft_problem(posed: tuple[str, str, str], detail: dict[str, Any], rng: Random, fault: str | None) -> Draft:
+    """The sections of a problem in any language; `posed` is the snippet, what is asked, and the fenced signature."""
+    snippet, asked, header = posed
+    opening = rng.choice(OPENINGS).format(word=Material.of(snippet).word(rng))
+    problem = f"## Problem\n\n{opening} {asked} {rng.choice(CLOSINGS)}"
+    signature = f"## Signature\n\n{header}"
     if fault == "missing_section":
         return Draft(rng.choice([problem, signature]), detail=detail)
     if fault == "sections_out_of_order":

@@ -8,9 +8,8 @@ from random import Random
 from typing import Any
 
 from served_model.rehearsal.bank import recognise
-from served_model.rehearsal.code_player import CLOSINGS, OPENINGS, UNKNOWN_PROBLEM
+from served_model.rehearsal.code_player import UNKNOWN_PROBLEM, draft_problem
 from served_model.rehearsal.draft import CannotAnswer, Draft
-from served_model.rehearsal.material import Material
 from served_model.rehearsal.revise_player import revision_reply
 from served_model.rehearsal.role import Asked, Play
 from served_model.rehearsal.tongue_tests import WRITERS, cases_of, write_copied, write_gutted, write_right
@@ -96,17 +95,8 @@ def play_problem_in(asked: Asked, rng: Random, fault: str | None) -> Draft:
         raise CannotAnswer(f"I know no tasks in {language}: I am the rehearsal model.")
     snippet = asked.tags.get("snippet", "")
     tongue = Tongue(language, draw_task_in(language, snippet, rng))
-    opening = rng.choice(OPENINGS).format(word=Material.of(snippet).word(rng))
-    problem = f"## Problem\n\n{opening} {tongue.task.problem} {rng.choice(CLOSINGS)}"
-    signature = f"## Signature\n\n{fenced(tongue, tongue.signature)}"
     detail = {"family": tongue.task.family.name, "language": language}
-    if fault == "missing_section":
-        return Draft(rng.choice([problem, signature]), detail=detail)
-    if fault == "sections_out_of_order":
-        return Draft(f"{signature}\n\n{problem}", detail=detail)
-    if fault == "truncated":
-        return Draft(problem[: rng.randint(20, len(problem) - 20)], "length", detail=detail)
-    return Draft(f"{problem}\n\n{signature}", detail=detail)
+    return draft_problem((snippet, tongue.task.problem, fenced(tongue, tongue.signature)), detail, rng, fault)
 
 
 def play_solution_in(asked: Asked, rng: Random, fault: str | None) -> Draft:

@@ -21,6 +21,7 @@ from flows.tally import FEWEST_CANDIDATES, Tally
 from records.types import Outcome
 from served_model.journal import read_journal
 from served_model.rehearsal.launch import RehearsalServer
+from tests.flows.run_files import data_files
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -58,11 +59,6 @@ def config(url: str, seeds: int = 60, target: int | None = None, **more: Any) ->
     recipe = {"use": "math/solve"} | ({"seeds": seeds} if target is None else {"target": target})
     recipe |= more.pop("recipe", {})
     return validate_config({"name": "budget", "models": models, "recipes": [recipe], "shard_size": 20} | more, "test")
-
-
-def data_files(out: Path) -> dict[str, bytes]:
-    files = [*out.glob("shards/*.parquet"), *out.glob("drops/*/*.parquet"), *out.glob("dataset/**/*.parquet")]
-    return {str(file.relative_to(out)): file.read_bytes() for file in [*files, out / "drops.parquet"]}
 
 
 def asked(out: Path) -> list[str]:

@@ -20,8 +20,8 @@ from flows.engine_settings import EngineSettings
 from flows.errors import ConfigError
 from flows.rehearse import write_knowledge
 from records.store import Store
-from served_model.journal import read_journal
 from served_model.rehearsal.launch import RehearsalServer
+from tests.flows.run_files import data_files, journaled
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,18 +42,6 @@ seeds = 24
 use = "code/solve_with_tests"
 seeds = 1
 """
-
-
-def data_files(out: Path) -> dict[str, bytes]:
-    """Everything that must be the same byte for byte: shards, seeds, drops and the dataset."""
-    files = [*out.glob("shards/*.parquet"), *out.glob("seeds/*.parquet"), *out.glob("drops/*/*.parquet")]
-    files += [*out.glob("dataset/**/*.parquet"), out / "drops.parquet"]
-    return {str(file.relative_to(out)): file.read_bytes() for file in files}
-
-
-def journaled(out: Path) -> set[str]:
-    """Keys of the replies that are on disk."""
-    return {line["key"] for path in out.glob("journal/*.jsonl") for line in read_journal(path) if "event" not in line}
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,10 @@ async def test_a_key_in_a_secret_block(prefect_place: PrefectPlace) -> None:
         validate_config({"name": "x", "models": {"default": both}, "recipes": [{"use": "math/solve"}]}, "test")
 
 
+WORKER_HEARD = "prefect.flow_runs.worker - Check whether"
+"""The worker says so once it, too, has reported a process' death: seconds after the runner of that process has."""
+
+
 def until(look: Callable[[], Any]) -> Any:
     """What `look` gives as soon as it gives something."""
     deadline = time.monotonic() + PATIENCE_S
@@ -375,12 +379,14 @@ def kill(run: UUID) -> set[tuple[int, str]]:
 def test_a_killed_run_is_crashed_at_once_and_retry_resumes(deployed: Deployed) -> None:
     run = deployed.run("make_dataset/killed")
     before = deployed.first_shards("killed")
+    log = deployed.place.work / "worker.log"
+    heard = log.read_text().count(WORKER_HEARD)
     family = kill(run)
     crashed = deployed.ended(run)
     assert crashed.state_type is StateType.CRASHED, crashed.state
     until(lambda: not alive(family))
     assert deployed.folder("killed").read_run()["state"] == "running"
-    time.sleep(8)  # the worker reports the death once more; a retry set before that would be started twice
+    until(lambda: log.read_text().count(WORKER_HEARD) > heard)  # else its report would fall upon the retry
     assert deployed.retried(run).state_type is StateType.COMPLETED
     assert before.items() <= deployed.shards("killed").items()
     assert deployed.folder("killed").read_run()["state"] == "complete"

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from flows.rehearse import write_knowledge
-from served_model.journal import read_journal
 from served_model.rehearsal.launch import RehearsalServer
+from tests.flows.run_files import data_files, journaled
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 10
@@ -37,17 +37,6 @@ seeds = 14
 use = "math/solve"
 seeds = 14
 """
-
-
-def data_files(out: Path) -> dict[str, bytes]:
-    """Everything that must be the same byte for byte: shards, seeds, drops and the dataset."""
-    files = [*out.glob("shards/*.parquet"), *out.glob("seeds/*.parquet"), *out.glob("drops/*/*.parquet")]
-    files += [*out.glob("dataset/**/*.parquet"), out / "drops.parquet"]
-    return {str(file.relative_to(out)): file.read_bytes() for file in files if file.exists()}
-
-
-def journaled(out: Path) -> set[str]:
-    return {line["key"] for path in out.glob("journal/*.jsonl") for line in read_journal(path) if "event" not in line}
 
 
 def answered(key_file: Path) -> list[str]:

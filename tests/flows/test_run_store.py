@@ -19,9 +19,9 @@ from flows.rehearse import write_knowledge
 from flows.run_folder import RunFolder
 from flows.run_store import RunStore, run_store
 from records.store import Store, StoreError
-from served_model.journal import read_journal
 from served_model.meter import Meter
 from served_model.rehearsal.launch import RehearsalServer
+from tests.flows.run_files import data_files, journaled
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,6 @@ def config(url: str, **engine: object) -> RunConfig:
     return validate_config(base, "test")
 
 
-def data_files(out: Path) -> dict[str, bytes]:
-    files = [*out.glob("shards/*.parquet"), *out.glob("seeds/*.parquet"), *out.glob("drops/*/*.parquet")]
-    files += [*out.glob("dataset/**/*.parquet"), out / "drops.parquet"]
-    return {str(file.relative_to(out)): file.read_bytes() for file in files}
-
-
-def keys(out: Path) -> set[str]:
-    return {line["key"] for path in out.glob("journal/*.jsonl") for line in read_journal(path)}
-
-
 async def test_a_run_goes_on_from_the_store_in_an_empty_folder(served: Served, tmp_path: Path) -> None:
     base = f"memory://{uuid4().hex}"
     await run(config(served.url), str(tmp_path / "plain"))
@@ -78,7 +68,7 @@ async def test_a_run_goes_on_from_the_store_in_an_empty_folder(served: Served, t
     assert served.replies == asked
     assert again.accepted == made.accepted
     assert data_files(tmp_path / "second") == data_files(tmp_path / "plain")
-    assert keys(tmp_path / "second") == keys(tmp_path / "plain")
+    assert journaled(tmp_path / "second") == journaled(tmp_path / "plain")
     assert store.has("done/00-math-solve-00001.json")
 
 
