@@ -112,7 +112,8 @@ def test_a_judge_of_planted_accuracy_is_measured_as_such(tmp_path: Path) -> None
         # Of the stated 95 % intervals one in twenty may miss; other documentation gives other draws.
         assert abs(share - 0.9) < 3.5 * sqrt(0.09 / total)
     report = (tmp_path / "report" / "index.html").read_text()
-    assert "Judges on known answers" in report and "What the model knows" in report
+    assert "<h2>Judges</h2>" in report and "<h3>known answers</h3>" in report
+    assert "<h2>What the model knows</h2>" in report
     assert "false_pass" in {row.kind for row in read_escapes(RunFolder(tmp_path)).rows}
     assert not any(fate.startswith("pass refusal") for fate in fates(tmp_path)["always_right"])
 
