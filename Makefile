@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/demo
 WORKERS ?= auto
+HEAVY_WORKERS ?= 2
 SEEDS ?= 50
 
 .PHONY: demo toolchains test test-heavy test-vllm docs lint format setup clean
@@ -16,7 +17,7 @@ test: setup ## the tests, without the heavy ones
 	$(BIN)/python -m pytest -m "not heavy and not vllm" -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered -q
 
 test-heavy: setup ## kill and resume, whole runs, slow suites
-	$(BIN)/python -m pytest -m heavy -q
+	$(BIN)/python -m pytest -m heavy -n $(HEAVY_WORKERS) --dist loadfile --durations=25 -q
 
 docs: setup ## the documentation as a site in site/; a dead link is an error
 	$(BIN)/mkdocs build --strict --quiet

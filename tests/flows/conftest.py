@@ -75,7 +75,7 @@ class PrefectPlace:
     @contextmanager
     def started(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
         """A part of Prefect that runs until the end."""
-        with (self.work / f"{command[0]}.log").open("wb") as log:
+        with (self.work / f"{command[0]}.log").open("ab") as log:  # two workers share one: neither cuts the other's
             program = [sys.executable, "-m", "prefect", *command]
             process = subprocess.Popen(
                 program, cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
