@@ -15,6 +15,7 @@ from records.types import Candidate, Drop, Outcome, Record, Seed
 from sandbox.types import SandboxError, SandboxUnavailable
 from served_model.meter import Halted
 from served_model.spans import span
+from served_model.turns import taking_turn
 from served_model.types import RequestRefused, UnreadableReply
 from verifiers.base import Resources as VerifyResources
 
@@ -62,9 +63,10 @@ class Loop:
     async def _in_turn(self, seed: Seed) -> ShardResult:
         if self.gate is None:
             return await self._work_within_limits(seed)
-        await self.gate.enter()
+        number = await self.gate.enter()
         try:
-            return await self._work_within_limits(seed)
+            with taking_turn(number):
+                return await self._work_within_limits(seed)
         finally:
             self.gate.leave()
 

@@ -20,6 +20,7 @@ from curation.selection import Selection
 from flows import progress
 from flows.artifacts import LiveProgress, show_result, spent_line
 from flows.budget import Spending, paid_before
+from flows.caches import cache_uses, cache_watch
 from flows.cluster import WorkShard
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
@@ -129,11 +130,13 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         live = LiveProgress(plan, Spending(config))
         await live.begin()
         progress.current().spends(lambda: spent_line(spending))
-        async with workbench(config, paid_before(folder), folder.batches if config.batch else None) as bench:
+        batches = folder.batches if config.batch else None
+        async with workbench(config, paid_before(folder), batches) as bench, cache_watch(config) as caches:
             spending = Spending(config, bench.meter.usage)
             with observed(config.observe, bench):
                 async with workers(folder, config, bench, work_shard, store) as work:
                     results = await _make_recipes(live, folder, sizes, bench, work)
+        description |= {"prefix_cache": cache_uses(caches)}
         if config.review:
             description |= await _reviewed(plan, folder, results, description)
         published = publish(plan, folder, results, description, spending)

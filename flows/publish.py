@@ -15,6 +15,7 @@ from exports import DATASET
 from exports.dataset_card import CardFacts
 from exports.write import write_exports
 from flows.budget import Spending
+from flows.caches import cache_tables
 from flows.earlier import earlier_run
 from flows.judging import accuracies, judging_tables
 from flows.make_recipe import RecipeResult
@@ -53,7 +54,7 @@ def publish(
     }
     report(folder, description)
     folder.write_run(description)
-    return Published(accounts, accepted, exports, ended, folder.root)
+    return Published(accounts, accepted, exports, ended, folder.root, description.get("prefix_cache", {}))
 
 
 def export_kept(
@@ -97,6 +98,7 @@ def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[Repo
             *_proofs(folder, description),
             *judging_tables(folder, description["shards"]),
             *_cost(description),
+            *cache_tables(description.get("prefix_cache", {})),
         ),
         previous=earlier.slices,
         previous_name=earlier.name,

@@ -34,20 +34,20 @@ class SeedGate:
 
     def __init__(self, load: Callable[[], Load]) -> None:
         self._load = load
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._line: deque[asyncio.Future[int]] = deque()
         self._roomers: list[asyncio.Future[None]] = []
         self._fresh = 0  # let in since the last tick: their requests are not in the line yet
         self.inside = 0
+        self._let_in_ever = 0
 
-    async def enter(self) -> None:
-        """Wait for a place."""
+    async def enter(self) -> int:
+        """Wait for a place; gives the number of the seed in the order in which seeds are let in, from 1."""
         if not self._line and self._open(self._load()):
-            self._let_in()
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            return self._let_in()
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._line.append(future)
         try:
-            await future
+            return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
                 self.leave()
@@ -78,17 +78,18 @@ class SeedGate:
         while self._line and (self._line[0].done() or self._open(load)):
             future = self._line.popleft()
             if not future.done():
-                self._let_in()
-                future.set_result(None)
+                future.set_result(self._let_in())
         if self._roomers and self._has_room(load):
             for roomer in self._roomers:
                 if not roomer.done():
                     roomer.set_result(None)
             self._roomers.clear()
 
-    def _let_in(self) -> None:
+    def _let_in(self) -> int:
         self.inside += 1
         self._fresh += 1
+        self._let_in_ever += 1
+        return self._let_in_ever
 
     def _open(self, load: Load) -> bool:
         if self.inside < max(LEAST, load.slots):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Published:
     exports: Mapping[str, int]  # rows by export
     ended: Mapping[str, str]  # by recipe slug
     root: Path  # the run folder
+    caches: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # use of prefix caches, by endpoint
 
     @property
     def total(self) -> int:

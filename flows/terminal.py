@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,7 @@ def published_json(published: Published, out: Path) -> dict[str, Any]:
         "ended": dict(published.ended),
         "exports": dict(published.exports),
         "accounts": published.accounts.to_list(),
+        "prefix_cache": {url: dict(use) for url, use in published.caches.items()},
     }
 
 
@@ -67,8 +68,22 @@ def published_text(published: Published, out: Path) -> str:
         f"{name}: {count:,} accepted, ended by {published.ended[name]}" for name, count in published.accepted.items()
     ]
     return "\n".join(
-        [render_text(published.accounts, min(WIDTH, width())).rstrip(), "", *ends, "", *_paths(published, out)]
+        [
+            render_text(published.accounts, min(WIDTH, width())).rstrip(),
+            "",
+            *ends,
+            *_cache_lines(published.caches),
+            "",
+            *_paths(published, out),
+        ]
     )
+
+
+def _cache_lines(caches: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [
+        f"prefix cache of {url}: {use['hits'] / use['queries']:.1%} of {use['queries']:,} prompt tokens"
+        for url, use in caches.items()
+    ]
 
 
 def _paths(published: Published, out: Path) -> list[str]:

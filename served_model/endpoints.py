@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import count
 
 from served_model.limits import InFlightLimit
 from served_model.retry import Fault
@@ -99,8 +101,12 @@ class Lease:
     probe: bool
 
 
+_Place = tuple[bool, int, int, asyncio.Future[Lease], int]
+"""In line: whether it is new, its turn, its number; then who waits, and the prefix."""
+
+
 class EndpointPool:
-    """Hands out slots: to the endpoint with the fewest requests in flight, first come first served.
+    """Hands out slots: to the endpoint with the fewest requests in flight, by turn, then first come first served.
 
     Used from one event loop only; there is no task of its own, only timers that open an endpoint again.
     """
@@ -108,7 +114,9 @@ class EndpointPool:
     def __init__(self, endpoints: tuple[Endpoint, ...], max_in_flight: int) -> None:
         self.endpoints = endpoints
         self._max_in_flight = max_in_flight
-        self._waiting: deque[tuple[asyncio.Future[Lease], int]] = deque()
+        self._waiting: list[_Place] = []  # a heap
+        self._left = 0  # of these, no longer waiting
+        self._numbers = count()
         self._at: OrderedDict[int, Endpoint] = OrderedDict()  # where requests of a prefix went
         self._timers: set[asyncio.TimerHandle] = set()
         self.in_flight = 0
@@ -121,24 +129,22 @@ class EndpointPool:
     @property
     def waiting(self) -> int:
         """Requests that wait in line."""
-        return len(self._waiting)
+        return len(self._waiting) - self._left
 
-    async def acquire(self, prefix: int = 0, *, again: bool = False) -> Lease:
+    async def acquire(self, prefix: int = 0, turn: int = 0, *, again: bool = False) -> Lease:
         """Wait for a slot; a request that was sent before (`again`) goes to the head of the line.
 
-        Requests of one `prefix` go to one endpoint while its load permits. Raises ModelUnavailable where `fail` was
-        called meanwhile.
+        Requests of one `prefix` go to one endpoint while its load permits, those of an earlier `turn` before others.
+        Raises ModelUnavailable where `fail` was called meanwhile.
         """
         if (again or not self._waiting) and (lease := self._next_lease(prefix)):
             return lease
         future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
-        if again:
-            self._waiting.appendleft((future, prefix))
-        else:
-            self._waiting.append((future, prefix))
+        heapq.heappush(self._waiting, (not again, turn, next(self._numbers), future, prefix))
         try:
             return await future
         except asyncio.CancelledError:
+            self._left += future.cancelled()
             if future.done() and not future.cancelled() and future.exception() is None:
                 self.release(future.result(), Fault.CANCELLED)
             raise
@@ -159,7 +165,8 @@ class EndpointPool:
     def fail(self, error: ModelUnavailable) -> None:
         """Fail all who wait in line: nobody else would find an endpoint, either."""
         while self._waiting:
-            future, _ = self._waiting.popleft()
+            future = self._waiting.pop()[3]
+            self._left -= future.done()
             if not future.done():
                 future.set_exception(type(error)(*error.args))
 
@@ -193,15 +200,15 @@ class EndpointPool:
     def dispatch(self) -> None:
         """Hand free slots to those who wait in line."""
         while self._waiting:
-            future, prefix = self._waiting[0]
-            if future.done():
-                self._waiting.popleft()
-                continue
-            lease = self._next_lease(prefix)
-            if lease is None:
-                return
-            self._waiting.popleft()
-            future.set_result(lease)
+            *_, future, prefix = self._waiting[0]
+            if not future.done():
+                lease = self._next_lease(prefix)
+                if lease is None:
+                    return
+                future.set_result(lease)
+            else:
+                self._left -= 1
+            heapq.heappop(self._waiting)
 
     def _dispatch_in(self, seconds: float) -> None:
         def fire() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import aiohttp
 
@@ -29,9 +29,7 @@ SAMPLE = re.compile(r"^([a-z_:]+)(?:\{[^}]*\})?\s+([0-9.eE+-]+)", re.MULTILINE)
 
 def read_load(text: str) -> ServerLoad | None:
     """The load of all engines of a server together; None where the text does not tell it."""
-    samples: dict[str, list[float]] = {}
-    for name, value in SAMPLE.findall(text):
-        samples.setdefault(name, []).append(_number(value))
+    samples = read_samples(text)
     running, waiting, cache = (
         next((samples[name] for name in NAMES[what] if name in samples), None)
         for what in ("running", "waiting", "cache")
@@ -39,6 +37,14 @@ def read_load(text: str) -> ServerLoad | None:
     if running is None or waiting is None:
         return None
     return ServerLoad(round(sum(running)), round(sum(waiting)), max(cache or [0.0]))
+
+
+def read_samples(text: str) -> dict[str, list[float]]:
+    """The values of each metric, one for each set of labels."""
+    samples: dict[str, list[float]] = {}
+    for name, value in SAMPLE.findall(text):
+        samples.setdefault(name, []).append(_number(value))
+    return samples
 
 
 def _number(text: str) -> float:
@@ -51,6 +57,18 @@ def _number(text: str) -> float:
 def metrics_url(base_url: str) -> str:
     """Metrics lie beside the API, not below its version."""
     return base_url.rstrip("/").removesuffix("/v1") + "/metrics"
+
+
+async def fetch_metrics(session: aiohttp.ClientSession, base_url: str, headers: Mapping[str, str]) -> str | None:
+    """A server's metrics; None where it has none or does not answer."""
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    try:
+        async with session.get(
+            metrics_url(base_url), headers=headers, timeout=timeout, allow_redirects=False
+        ) as response:
+            return await response.text() if response.status == 200 else None
+    except (aiohttp.ClientError, OSError, TimeoutError, UnicodeDecodeError):
+        return None
 
 
 class LoadWatch:
@@ -91,11 +109,5 @@ class LoadWatch:
             self._pool.dispatch()
 
     async def _read(self, endpoint: Endpoint) -> ServerLoad | None:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        try:
-            async with self._session().get(
-                metrics_url(endpoint.label), timeout=timeout, allow_redirects=False
-            ) as response:
-                return read_load(await response.text()) if response.status == 200 else None
-        except (aiohttp.ClientError, OSError, TimeoutError, UnicodeDecodeError):
-            return None
+        text = await fetch_metrics(self._session(), endpoint.label, {})
+        return None if text is None else read_load(text)

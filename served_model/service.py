@@ -21,6 +21,7 @@ from served_model.keys import request_key
 from served_model.listing import list_models
 from served_model.retry import Failure, Fault, pause_seconds
 from served_model.server_load import LoadWatch
+from served_model.turns import current_turn
 from served_model.types import ChatRequest, Listing, ModelUnavailable, Reply, RequestRefused, Usage
 from served_model.wire import Completion, one_line, read_answer, request_body
 
@@ -113,7 +114,7 @@ class ModelService:
         headers = {PROMPT_HEADER: quote(request.prompt, safe="/._-:"), KEY_HEADER: key}
         if request.repairs:
             headers[REPAIRS_HEADER] = quote(request.repairs, safe="/._-:")
-        prefix = hash(request.messages) if len(self.config.base_urls) > 1 else 0
+        prefix = (current_turn() or hash(request.messages)) if len(self.config.base_urls) > 1 else 0
         trouble: Trouble | None = None
         while True:
             lease = await self._acquire(trouble, prefix)
@@ -156,7 +157,7 @@ class ModelService:
         if self._broken is not None:
             raise ModelUnavailable(*self._broken.args)
         if trouble is None:
-            return await self._pool.acquire(prefix)
+            return await self._pool.acquire(prefix, current_turn())
         self._retries += 1
         try:
             async with asyncio.timeout_at(trouble.since + self.config.deadline_s):
