@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from curation.best_of import ranked
 from records.limits import Limits
 from records.types import Drop
 
 COLUMNS = ("id", "recipe", "is_final", "outcome", "messages", "metadata")
-"""What of a row of the RECORDS schema the choice depends on."""
+"""What every choice looks at; see `Selection.columns`."""
 
 _SPACE = re.compile(r"\s+")
 
@@ -57,12 +58,20 @@ class Selection:
     _kinds: Counter[str] = field(default_factory=Counter)  # of the kept records
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take in the accepted final rows of one shard."""
-        for row in rows:
-            if not (row["is_final"] and row["outcome"] == "pass"):
-                continue
+        """Take in the accepted final rows of one shard, which holds all rows of its seeds."""
+        accepted = (row for row in rows if row["is_final"] and row["outcome"] == "pass")
+        best = self.limits.best
+        for row, better in ranked(accepted, best) if best else ((row, "") for row in accepted):
             self.entered += 1
-            self._choose(row)
+            if better:
+                self._dropped.append(self._entry(row).drop("not_best", best=better))
+            else:
+                self._choose(row)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What of a row of the RECORDS schema the choice depends on."""
+        return (*COLUMNS, "seed_id", "verdicts") if self.limits.best else COLUMNS
 
     @property
     def drops(self) -> list[Drop]:

@@ -56,13 +56,15 @@ ORIGIN: list[tuple[str, pa.DataType]] = [
 
 @dataclass(frozen=True)
 class Export:
-    """One kind of training file. Of rows that agree in `unique`, a dataset gets the first only."""
+    """One kind of training file. Of rows that agree in `unique`, a dataset gets the first only; of rows that agree in
+    `capped`, as many as its `PairRules` say."""
 
     name: str
     about: str  # one sentence for the dataset card
     schema: pa.Schema  # of a dataset without tools; see `with_tools`
     rows_of: RowsOf
     unique: Callable[[Mapping[str, Any]], str] | None = None
+    capped: Callable[[Mapping[str, Any]], str] | None = None
     on_request: bool = False  # not part of the dataset that a run leaves; `provender export` writes it
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from exports.base import Row, tools_of
+from exports.pair_rules import PairCounts
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Contents:
     software: set[str] = field(default_factory=set)
     licences: Counter[str] = field(default_factory=Counter)  # licence of the seed -> records
     tools: bool = False  # some record offers tools
+    pairs: PairCounts = field(default_factory=PairCounts)
 
     def add(self, row: Row) -> None:
         """Count one kept record."""

@@ -15,6 +15,9 @@ from exports import EXPORTS
 from exports.contents import Contents
 from exports.file_series import TEST, TRAIN
 from exports.markdown import code_span
+from exports.pair_bias import HEADERS, NOTE
+from exports.pair_rules import PairCounts, PairRules
+from exports.strength import ORDER
 from served_model.rehearsal.asking import MODEL as REHEARSAL
 
 HUB_LICENCES = frozenset(
@@ -84,6 +87,7 @@ class CardFacts:
     notes: tuple[str, ...] = ()  # further limitations
     root: Path | None = None
     heldout_tools: float = 0.0  # share of tools whose rows form the test split
+    pairs: PairRules = PairRules()  # noqa: RUF009 - frozen
 
 
 def dataset_card(contents: Contents, facts: CardFacts, prefix: str = "") -> str:
@@ -97,6 +101,7 @@ def dataset_card(contents: Contents, facts: CardFacts, prefix: str = "") -> str:
         "## Contents",
         "\n".join(_contents_lines(contents, facts)),
         *(["## Train on the tool calls", _about_tool_calls()] if contents.tools else []),
+        *(["## Preference pairs", *_pair_parts(contents.pairs)] if contents.pairs.levels else []),
         "## How it was proved",
         "\n".join(_proof_lines(contents)),
         *(["## Yield", facts.yield_table.strip()] if facts.yield_table.strip() else []),
@@ -159,6 +164,20 @@ def _contents_lines(contents: Contents, facts: CardFacts) -> Iterator[str]:
 
 def _about_tool_calls() -> str:
     return resources.files("exports").joinpath("tool_calls.md").read_text(encoding="utf-8").strip()
+
+
+def _pair_parts(pairs: PairCounts) -> Iterator[str]:
+    """Levels, what was left out, and the table of biases."""
+    rules = pairs.rules
+    levels = ", ".join(f"{pairs.levels[level]} {code_span(level)}" for level in reversed(ORDER) if pairs.levels[level])
+    left = ", ".join(f"{count} {why}" for why, count in sorted(pairs.left_out.items())) or "none"
+    yield (
+        f"{levels}. At most {rules.per_prompt} of one prompt, {code_span(rules.least)} at least; left out: {left}. "
+        "`margin` is the difference on the scale of the check, from 0 to 1."
+    )
+    rows = [[code_span(name), *cells] for name, *cells in pairs.bias.table()]
+    yield "\n".join(f"| {' | '.join(cells)} |" for cells in (HEADERS, ["---"] * len(HEADERS), *rows))
+    yield NOTE
 
 
 def _count_lines(counts: Mapping[str, int], what: str) -> Iterator[str]:

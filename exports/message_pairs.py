@@ -41,14 +41,14 @@ TOOL_CHECKS: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class MessagePair:
-    """Two turns after one prefix, and the check that told them apart."""
+    """Two continuations of one prefix, and the check that told them apart."""
 
     verifier: str
     chosen: Row
     rejected: Row
     prompt: Sequence[Mapping[str, Any]]
-    good: Mapping[str, Any]
-    bad: Mapping[str, Any]
+    good: Sequence[Mapping[str, Any]]
+    bad: Sequence[Mapping[str, Any]]
 
 
 def message_pairs(group: Group, kept: Set[str]) -> Iterator[MessagePair]:
@@ -83,7 +83,7 @@ def _pair(chosen: Row, rejected: Row, verifier: str, index: int) -> MessagePair 
         return None
     if good[index]["role"] != "assistant" or bad[index]["role"] != "assistant":
         return None
-    return MessagePair(verifier, chosen, rejected, good[:index], good[index], bad[index])
+    return MessagePair(verifier, chosen, rejected, good[:index], good[index : index + 1], bad[index : index + 1])
 
 
 def _plain(value: Any) -> str:

@@ -7,26 +7,32 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
 
 from exports.base import MESSAGES, ORIGIN, Export, Group, Row, origin, prompt_and_reply, tools_of
-from exports.message_pairs import message_pairs
+from exports.message_pairs import MessagePair, message_pairs
 from exports.probed import graded_pairs
+from exports.strength import Level, Strength, measure
 from records.types import canonical_json, stable_hash
 
-PER_PROMPT = 4
-"""Pairs per prompt at most, so that one seed with many samples does not outweigh the others."""
+MOST = 16
+"""Pairs of one prompt that a seed offers at most; a dataset takes as many of them as its rules say."""
 
 FAILED_AT_WORK: Mapping[str, frozenset[str]] = {
     "code_tests": frozenset({"failed_assertion", "runtime_error", "signal", "timeout_cpu", "memory", "output"}),
     "math_answer": frozenset({"wrong_answer"}),
     "majority_vote": frozenset({"minority_answer"}),
     "judged": frozenset({"not_sound_steps"}),  # a right answer by a wrong step, beside one by sound steps
+    "reward_score": frozenset({"low_score"}),
 }
 """Per check, the reasons that show a reply to be wrong. A reply that could not be read (no code, no answer, not
 compiled) or that ran into a wall clock is not a counter-example."""
+
+LOWER_REWARD = "lower_reward"
+"""Why an accepted reply is the rejected side: another one is scored higher by the reward model."""
 
 MIN_CHOSEN_RATE, MIN_GAP, MIN_REJECTED_RATE = 0.8, 0.4, 0.0
 """AceCoder's bounds for pairs of programs (arXiv 2502.01718), all exclusive: the chosen one passes more than 0.8 of the
@@ -43,6 +49,14 @@ _FIELDS: list[tuple[str, pa.DataType]] = [
     ("rejected_id", pa.string()),
     ("verifier", pa.string()),  # kind of the check that `chosen` passed and `rejected` failed
     ("rejected_reason", pa.string()),
+    ("strength", pa.string()),  # significantly_better, better, slightly_better
+    ("margin", pa.float64()),  # 0 to 1, on the scale of the check; see exports/strength.py
+    ("edited", pa.bool_()),  # `chosen` is a correction of `rejected`
+    ("chosen_place", pa.int32()),  # in the order in which the replies to this seed were made
+    ("rejected_place", pa.int32()),
+    ("chosen_model", pa.string()),
+    ("rejected_model", pa.string()),
+    ("judge", pa.string()),  # models whose word told the two apart, where a judge's did
     *ORIGIN,
 ]
 
@@ -57,19 +71,23 @@ class _Contest:
 
 
 def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
-    """At most PER_PROMPT pairs per prompt: each reply is used about equally often."""
+    """At most MOST pairs per prompt, the first of which use each reply about equally often. No similar ones."""
     made: Counter[str] = Counter()
-    for (prompt, _), contest in _contests(group, kept).items():
-        for chosen, rejected in _pairs(contest):
-            if made[prompt] < PER_PROMPT:
-                made[prompt] += 1
-                yield _pair(contest.verifier, chosen, rejected)
-    for pair in chain(message_pairs(group, kept), graded_pairs(group, kept)):
+    places = {row["id"]: place for place, row in enumerate(group)}
+    for pair in chain(_contested(group, kept), message_pairs(group, kept), graded_pairs(group, kept)):
         prompt = canonical_json(pair.prompt)
-        if made[prompt] < PER_PROMPT:
+        strength = measure(pair.verifier, pair.chosen, pair.rejected)
+        if made[prompt] < MOST and strength.level is not Level.SIMILAR:
             made[prompt] += 1
-            texts = {"prompt": pair.prompt, "chosen": [pair.good], "rejected": [pair.bad]}
-            yield _row(pair.verifier, pair.chosen, pair.rejected, texts)
+            yield _row(pair, strength, places)
+
+
+def _contested(group: Group, kept: Set[str]) -> Iterator[MessagePair]:
+    """Pairs of whole replies: of the same check's both sides, then of accepted ones by the reward model's scores."""
+    for contest in _contests(group, kept).values():
+        for chosen, rejected in _pairs(contest):
+            yield _whole(contest.verifier, chosen, rejected)
+    yield from _ranked(group, kept)
 
 
 def _contests(group: Group, kept: Set[str]) -> dict[tuple[str, str], _Contest]:
@@ -111,7 +129,7 @@ def _pairs(contest: _Contest) -> Iterator[tuple[Row, Row]]:
     passed = [row for text, row in contest.passed.items() if text not in contradicting]
     failed = [row for text, row in contest.failed.items() if text not in contradicting]
     seen: set[tuple[int, int]] = set()
-    for turn in range(PER_PROMPT if passed and failed else 0):
+    for turn in range(MOST if passed and failed else 0):
         pair = (turn % len(passed), turn % len(failed))
         if pair not in seen and _apart(passed[pair[0]], failed[pair[1]]):
             yield passed[pair[0]], failed[pair[1]]
@@ -128,32 +146,84 @@ def _apart(chosen: Row, rejected: Row) -> bool:
 
 def _pass_rate(row: Row) -> float | None:
     """The share of the tests that a program passed; None where no test marked it."""
+    return _number(row, "code_tests", "pass_rate")
+
+
+def _number(row: Row, check: str, name: str) -> float | None:
+    """A number in the evidence of a check."""
     for verdict in row["verdicts"]:
-        rate = json.loads(verdict["evidence"]).get("pass_rate") if verdict["check"] == "code_tests" else None
-        if rate is not None:
-            return float(rate)
+        value = json.loads(verdict["evidence"]).get(name) if verdict["check"] == check else None
+        if value is not None:
+            return float(value) if isfinite(value) else None
     return None
 
 
-def _pair(verifier: str, chosen: Row, rejected: Row) -> dict[str, Any]:
+def _ranked(group: Group, kept: Set[str]) -> Iterator[MessagePair]:
+    """Verifier first, reward second: of accepted replies to one prompt the best-scored over the worst-scored.
+
+    Equal scores are in the order of ids; a record without a score takes no part.
+    """
+    scored: dict[str, list[tuple[float, str, Row]]] = {}
+    for row in group:
+        score = _number(row, "reward_score", "score") if row["id"] in kept else None
+        if score is not None:
+            scored.setdefault(canonical_json(prompt_and_reply(row)[0]), []).append((-score, row["id"], row))
+    for several in scored.values():
+        several.sort(key=lambda one: one[:2])
+        best, worst = several[0][2], several[-1][2]
+        if prompt_and_reply(best)[1] != prompt_and_reply(worst)[1]:
+            yield _whole("reward_score", best, {**worst, "reason": LOWER_REWARD})
+
+
+def _whole(verifier: str, chosen: Row, rejected: Row) -> MessagePair:
     prompt, good = prompt_and_reply(chosen)
     _, bad = prompt_and_reply(rejected)
-    return _row(verifier, chosen, rejected, {"prompt": prompt, "chosen": good, "rejected": bad})
+    return MessagePair(verifier, chosen, rejected, prompt, good, bad)
 
 
-def _row(verifier: str, chosen: Row, rejected: Row, texts: Mapping[str, Any]) -> dict[str, Any]:
+def _row(pair: MessagePair, strength: Strength, places: Mapping[str, int]) -> dict[str, Any]:
+    chosen, rejected = pair.chosen, pair.rejected
     return {
         "id": stable_hash(chosen["id"], rejected["id"]),
         "recipe": chosen["recipe"],
-        **texts,
+        "prompt": pair.prompt,
+        "chosen": pair.good,
+        "rejected": pair.bad,
         "tools": tools_of(chosen),
         "chosen_id": chosen["id"],
         "rejected_id": rejected["id"],
-        "verifier": verifier,
+        "verifier": pair.verifier,
         "rejected_reason": rejected["reason"],
+        "strength": str(strength.level),
+        "margin": strength.margin,
+        "edited": chosen["chain_id"] == rejected["chain_id"] and chosen["attempt"] > rejected["attempt"],
+        "chosen_place": places.get(chosen["id"]),
+        "rejected_place": places.get(rejected["id"]),
+        "chosen_model": chosen["model"],
+        "rejected_model": rejected["model"],
+        "judge": ",".join(sorted(_judges(chosen, pair.verifier) | _judges(rejected, pair.verifier))),
         **origin(chosen),
         "model": ",".join(sorted({*chosen["model"].split(","), *rejected["model"].split(",")})),
     }
+
+
+def _judges(row: Row, verifier: str) -> set[str]:
+    """Models whose ballots stand in the evidence of a check."""
+    texts = (verdict["evidence"] for verdict in row["verdicts"] if verdict["check"] == verifier)
+    return {model for text in texts if '"ballots"' in text for model in _ballot_models(json.loads(text))}
+
+
+def _ballot_models(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "vote" in value and "role" in value and value.get("model"):
+            yield str(value["model"])
+        value = [one for name, one in value.items() if name != "probes"]
+    for one in value if isinstance(value, list) else ():
+        yield from _ballot_models(one)
+
+
+def _prompt_text(row: Mapping[str, Any]) -> str:
+    return canonical_json(row["prompt"])
 
 
 PREFERENCE = Export(
@@ -161,4 +231,5 @@ PREFERENCE = Export(
     "pairs of replies to one prompt, of which one passed and the other failed the same check",
     pa.schema(_FIELDS),
     rows_of,
+    capped=_prompt_text,
 )

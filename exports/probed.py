@@ -52,7 +52,7 @@ def graded_pairs(group: Group, kept: Set[str]) -> Iterator[MessagePair]:
                 reason = "confident_error" if probed.reason == "unknown" else "wrong_answer"
                 rejected = {**row, "id": f"{row['id']}/sample-{index}", "reason": reason, "model": sample["model"]}
                 bad = {**reply, "content": sample["text"]}
-                yield MessagePair(PROBE, row, rejected, messages[:-1], reply, bad)
+                yield MessagePair(PROBE, row, rejected, messages[:-1], [reply], [bad])
 
 
 def _confident_errors(probed: Probed, question: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

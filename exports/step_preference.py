@@ -13,7 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from exports.base import MESSAGES, ORIGIN, Export, Group, origin, prompt_and_reply
+from exports.strength import Strength
 from records.types import stable_hash
+
+STEPS = "search"
 
 _FIELDS: list[tuple[str, pa.DataType]] = [
     ("id", pa.string()),
@@ -23,6 +26,7 @@ _FIELDS: list[tuple[str, pa.DataType]] = [
     ("chosen", pa.string()),
     ("rejected", pa.string()),
     ("margin", pa.float64()),  # difference of the values that the search gave the steps
+    ("strength", pa.string()),  # what it means: significantly_better, better, slightly_better, similar
     *ORIGIN,
 ]
 
@@ -37,7 +41,9 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
             identity = stable_hash("step_pair", row["seed_id"], pair["prefix"], pair["chosen"], pair["rejected"])
             if identity not in seen:
                 seen.add(identity)
-                yield {"id": identity, "recipe": row["recipe"], "prompt": prompt, **pair, **origin(row)}
+                strength = str(Strength.of(STEPS, pair["margin"]).level)
+                about = {"id": identity, "recipe": row["recipe"], "prompt": prompt, "strength": strength}
+                yield {**about, **pair, **origin(row)}
 
 
 STEP_PREFERENCE = Export(

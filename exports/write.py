@@ -17,6 +17,7 @@ from exports.base import Export, Group, with_tools
 from exports.contents import Contents
 from exports.dataset_card import CardFacts, dataset_card
 from exports.file_series import TEST, FileSeries
+from exports.pair_rules import PairCounts
 from exports.swap import CARD, replacing, require_card
 from exports.tool_split import in_test_split
 from records.tables import read_rows, write_text
@@ -35,11 +36,12 @@ class _Output:
     files: FileSeries
     test_files: FileSeries
     heldout_tools: float
+    pairs: PairCounts
     seen: set[str] = field(default_factory=set)
 
     def add(self, group: Group, kept: Set[str]) -> None:
         for row in self.export.rows_of(group, kept):
-            if self._is_new(row):
+            if self._is_new(row) and self._is_admitted(row):
                 test = in_test_split(row.get("tools"), self.heldout_tools)
                 (self.test_files if test else self.files).write(row)
 
@@ -66,6 +68,9 @@ class _Output:
         self.seen.add(key)
         return fresh
 
+    def _is_admitted(self, row: Mapping[str, Any]) -> bool:
+        return self.export.capped is None or self.pairs.admits(self.export.capped(row), row)
+
 
 def write_exports(
     shard_files: Sequence[Path], kept_ids: Collection[str], out: Path, names: Sequence[str], card: CardFacts
@@ -85,7 +90,8 @@ def write_exports(
     with replacing(out, EXPORTS.keys()) as building:
         contents = Contents()
         tools = any(map(_has_tools, shard_files))
-        outputs = [_open(export, building / export.name, tools, card.heldout_tools) for export in exports]
+        contents.pairs.rules = card.pairs
+        outputs = [_open(export, building / export.name, tools, (card, contents)) for export in exports]
         with ExitStack() as stack:
             for output in outputs:
                 stack.callback(output.abort)
@@ -100,9 +106,11 @@ def write_exports(
     return {output.export.name: output.rows for output in outputs}
 
 
-def _open(export: Export, folder: Path, tools: bool, heldout_tools: float) -> _Output:
+def _open(export: Export, folder: Path, tools: bool, about: tuple[CardFacts, Contents]) -> _Output:
+    card, contents = about
     schema = with_tools(export.schema) if tools else export.schema
-    return _Output(export, FileSeries(folder, schema), FileSeries(folder, schema, split=TEST), heldout_tools)
+    files = FileSeries(folder, schema), FileSeries(folder, schema, split=TEST)
+    return _Output(export, *files, card.heldout_tools, contents.pairs)
 
 
 def _has_tools(shard: Path) -> bool:

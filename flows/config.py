@@ -15,6 +15,7 @@ from flows.config_errors import describe
 from flows.config_section import Section
 from flows.engine_settings import EngineSettings
 from flows.errors import ConfigError
+from flows.export_settings import ExportSettings
 from sandbox.engine import IMAGE
 from served_model.reward import Api
 
@@ -179,6 +180,7 @@ class RunConfig(Section):
     sandbox: SandboxSettings = SandboxSettings()
     observe: ObserveSettings = ObserveSettings()
     judging: JudgingSettings = JudgingSettings()
+    exports: ExportSettings = ExportSettings()
     rehearsal: RehearsalSettings | None = Field(None, description="Set by provender rehearse; no model is asked then.")
     heldout_tools: float = Field(
         0, ge=0, lt=1, description="Share of tools kept out of the training split: their rows form a split `test`."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from audit.inspect import list_records, show_record
 from audit.tables import text_table
@@ -17,8 +18,11 @@ from flows.run_folder import RunFolder
 from flows.settle import choose
 
 
-def export_run(run: Path, formats: str, out: Path) -> Mapping[str, int]:
-    """Write the named exports of a run's chosen records to `out`. Raises ConfigError."""
+def export_run(run: Path, formats: str, out: Path, changes: Mapping[str, Any] | None = None) -> Mapping[str, int]:
+    """Write the named exports of a run's chosen records to `out`; `changes` are to the config's `exports`.
+
+    Raises ConfigError.
+    """
     names = [name.strip() for name in formats.split(",") if name.strip()]
     for name in names:
         if name not in EXPORTS:
@@ -27,6 +31,8 @@ def export_run(run: Path, formats: str, out: Path) -> Mapping[str, int]:
         raise ConfigError(f"--format: name at least one of {', '.join(EXPORTS)}")
     folder = _finished(run)
     description = folder.read_run()
+    config = description["config"]
+    description = description | {"config": config | {"exports": config.get("exports", {}) | (changes or {})}}
     plan = resolve(validate_config(description["config"], str(folder.run_json)))
     selections = [choose(recipe, folder, description["shards"][recipe.slug]) for recipe in plan.recipes]
     return export_kept(folder, out, description, (selections, names))

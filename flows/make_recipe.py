@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from curation.selection import COLUMNS, Selection
+from curation.selection import Selection
 from flows.judging import JudgeWatch
 from flows.make_shard import ShardJob, ShardSummary
 from flows.plan import RecipePlan
@@ -132,7 +132,8 @@ class RecipeScheduler:
         seeds = self.folder.seeds(self.plan.slug, summary.shard)
         self.result.accounts.add(Accounts.from_json(read_extra(seeds, "provender.accounts")))
         self.result.accounts.add(summary.accounts)
-        self.result.selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)], COLUMNS))
+        selection = self.result.selection
+        selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)], selection.columns))
         if summary.cut:
             self.result.ended = summary.cut
             self._put_off += summary.cut.startswith(PUT_OFF)

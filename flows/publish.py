@@ -13,16 +13,20 @@ from audit.yield_table import render_markdown
 from curation.selection import Selection
 from exports import DATASET
 from exports.dataset_card import CardFacts
+from exports.pair_bias import HEADERS, NOTE, PairBias
+from exports.preference import PREFERENCE
 from exports.write import write_exports
 from flows.budget import Spending
 from flows.caches import cache_tables
 from flows.earlier import earlier_run
+from flows.export_settings import ExportSettings
 from flows.judging import accuracies, judging_tables
 from flows.make_recipe import RecipeResult
 from flows.plan import RunPlan
 from flows.run_folder import RunFolder
 from flows.settle import Published, checksums, settle, spent
 from records.accounts import Accounts
+from records.tables import read_rows
 
 NAMED = 3
 ENDS = {"corpus": "the end of the corpus", "seeds": "the number of seeds", "target": "the target"}
@@ -76,6 +80,7 @@ def export_kept(
         yield_table=render_markdown(Accounts.from_list(description["accounts"])),
         ended=description["ended"],
         heldout_tools=description["config"].get("heldout_tools", 0.0),
+        pairs=ExportSettings.model_validate(description["config"].get("exports", {})).pair_rules(),
         root=folder.root if out == folder.dataset else None,
     )
     return write_exports(folder.used_shards(description["shards"]), kept, out, names, facts)
@@ -97,6 +102,7 @@ def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[Repo
             *tables,
             *_proofs(folder, description),
             *judging_tables(folder, description["shards"]),
+            *_pairs(folder),
             *_cost(description),
             *cache_tables(description.get("prefix_cache", {})),
         ),
@@ -111,6 +117,16 @@ def _proofs(folder: RunFolder, description: Mapping[str, Any]) -> tuple[ReportTa
     found = Proofs()
     found.add(scan(folder.used_shards(description["shards"]), COLUMNS))
     return found.tables()
+
+
+def _pairs(folder: RunFolder) -> Iterator[ReportTable]:
+    """Length and position bias of the preference pairs that the run's dataset holds."""
+    bias = PairBias()
+    files = sorted((folder.dataset / PREFERENCE.name).glob("*.parquet"))
+    for row in read_rows(files, ("chosen", "rejected", "verifier", "chosen_place", "rejected_place")):
+        bias.add(row)
+    if bias.tallies:
+        yield ReportTable("Preference pairs", HEADERS, list(bias.table()), NOTE)
 
 
 def _cost(description: Mapping[str, Any]) -> Iterator[ReportTable]:

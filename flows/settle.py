@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from curation.selection import COLUMNS, Selection
+from curation.selection import Selection
 from flows.budget import Spending
 from flows.make_recipe import RecipeResult
 from flows.plan import RecipePlan, RunPlan
@@ -47,7 +47,7 @@ def choose(plan: RecipePlan, folder: RunFolder, shards: int) -> Selection:
     A folder may hold more shards than this run has use for, where an earlier start had a higher target.
     """
     selection = plan.selection()
-    selection.add(read_rows([folder.shard(plan.slug, shard) for shard in range(shards)], COLUMNS))
+    selection.add(read_rows([folder.shard(plan.slug, shard) for shard in range(shards)], selection.columns))
     return selection
 
 

@@ -106,12 +106,18 @@ def export(
     run: Run,
     out: Annotated[Path, typer.Option("--out", help="Folder for the training files.")],
     formats: Annotated[str, typer.Option("--format", help="Comma-separated export names.")] = "sft",
+    pairs_per_prompt: Annotated[int | None, typer.Option(min=1, max=16, help="Most pairs of one prompt.")] = None,
+    least_strength: Annotated[
+        str | None, typer.Option(help="Weakest pairs: significantly_better, better or slightly_better.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write training files from a finished run."""
     from flows.export_run import export_run
 
-    counts = export_run(run, formats, out)
+    given = {"pairs_per_prompt": pairs_per_prompt, "least_strength": least_strength}
+    changes = {name: value for name, value in given.items() if value is not None}
+    counts = export_run(run, formats, out, changes)
     if not quiet:
         print("\n".join(f"{out}/{name}: {count:,} rows" for name, count in counts.items()))
 

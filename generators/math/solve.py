@@ -18,6 +18,7 @@ from generators.math.asking import Asker, all_of
 from generators.math.candidates import PART, SolutionSettings, Truth, answer_of, require_votes, solution_checks
 from generators.math.taxonomy import OTHER, listing, skill_of
 from generators.recipe import Recipe, Resources, SeedRefused
+from records.limits import Limits
 from records.types import JSON, Candidate, Check, Message, Seed, stable_hash
 from served_model.types import UnreadableReply
 from verifiers.answer_text import canonical
@@ -42,6 +43,9 @@ class SolveSettings(SolutionSettings):
     samples: int = Field(4, ge=1, le=256, description="solutions per question")
     max_samples: int = Field(
         0, ge=0, le=256, description="draw up to this many where the first ones disagree; 0: never"
+    )
+    keep_best: int = Field(
+        0, ge=0, description="accepted solutions kept of a question, best reward score first; 0: all of them"
     )
     tag_skills: bool = Field(False, description="ask for the skill of a question whose row names none")
     reward_threshold: float | None = Field(
@@ -143,4 +147,9 @@ def _checks(question: str, answer: Answer, truth: Truth, settings: SolveSettings
     return (*checks, reward)
 
 
-RECIPE = Recipe(name=NAME, seeds="questions", settings=SolveSettings, propose=propose)
+def limits(settings: SolveSettings) -> Limits:
+    """How many solutions of a question the dataset takes."""
+    return Limits(best=settings.keep_best)
+
+
+RECIPE = Recipe(name=NAME, seeds="questions", settings=SolveSettings, propose=propose, limits=limits)

@@ -135,11 +135,11 @@ def test_pairs_are_few_distinct_and_spread_over_the_replies(good: int, bad: int)
     group += [row(f"b{n}", FAIL, "wrong_answer", check=Answer()) for n in range(bad)]
     made = pairs(group, *(f"g{n}" for n in range(good)))
     assert made == pairs(group, *(f"g{n}" for n in range(good)))
-    assert len(set(made)) == len(made) <= preference.PER_PROMPT
+    assert len(set(made)) == len(made) <= preference.MOST
     assert bool(made) == bool(good and bad)
-    assert len(made) >= min(good, bad, preference.PER_PROMPT)
-    assert len({chosen for chosen, _ in made}) == (min(good, preference.PER_PROMPT) if bad else 0)
-    assert len({rejected for _, rejected in made}) == (min(bad, preference.PER_PROMPT) if good else 0)
+    assert len(made) >= min(good, bad, preference.MOST)
+    assert len({chosen for chosen, _ in made}) == (min(good, preference.MOST) if bad else 0)
+    assert len({rejected for _, rejected in made}) == (min(bad, preference.MOST) if good else 0)
 
 
 def test_a_dialogue_is_split_before_its_last_assistant_turn() -> None:

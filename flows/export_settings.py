@@ -1,0 +1,26 @@
+"""What a config says about the training files. None of it affects what is made, only what is written of it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from exports.pair_rules import PER_PROMPT, PairRules
+from exports.strength import Level
+from flows.config_section import Section
+
+
+class ExportSettings(Section):
+    """What goes into the training files."""
+
+    pairs_per_prompt: int = Field(
+        PER_PROMPT, ge=1, le=16, title="Pairs per prompt", description="Most preference pairs of one prompt."
+    )
+    least_strength: Level = Field(
+        Level.BETTER,
+        title="Weakest pairs",
+        description="The weakest preference that goes out: Llama 3 trains on better and significantly_better.",
+    )
+
+    def pair_rules(self) -> PairRules:
+        """As the exports take them."""
+        return PairRules(self.pairs_per_prompt, self.least_strength)
