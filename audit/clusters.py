@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from audit.survey import Document
 
@@ -71,9 +72,11 @@ def cluster(documents: Sequence[Document], seed: int = 0) -> ClusterMap:
     if len(documents) < 2:
         return ClusterMap((), ())
     words = [[word.casefold() for word in _WORD.findall(document.text)] for document in documents]
-    vectors = _embed(words)
     count = max(2, min(CLUSTERS, len(documents) // PER_CLUSTER))
-    groups = _k_means(vectors, count, np.random.default_rng(seed))
+    # Threads of BLAS wait for each other spinning: beside other work, or on one core, that takes seconds of its time.
+    with threadpool_limits(1, user_api="blas"):
+        vectors = _embed(words)
+        groups = _k_means(vectors, count, np.random.default_rng(seed))
     plane = _unit_square(vectors[:, :2])
     kept = [group for group in range(count) if (groups == group).any()]
     numbers = {group: number for number, group in enumerate(kept)}

@@ -26,6 +26,7 @@ from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.engine import prefect_api
 from flows.errors import UserError
+from flows.frugal import calm_collector
 from flows.judging import JudgeWatch
 from flows.loop import gather_or_cancel
 from flows.make_recipe import RecipeResult, RecipeScheduler
@@ -115,7 +116,7 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
     inputs = plan.inputs()
     folder = RunFolder(Path(out) if out and not below else default_out(config, inputs, Path(out or "runs")))
     store = run_store(config, f"{config.name}-{fingerprint(inputs)}")
-    with locked(folder):
+    with locked(folder), calm_collector():
         if store is not None:
             await asyncio.to_thread(store.fetch_run, folder)
         earlier = require_same_run(folder, inputs)
