@@ -7,7 +7,7 @@ from pathlib import Path
 from audit.findings import Audit
 from audit.page import render_page
 from audit.survey import Document
-from audit.views import HEIGHT, WIDTH, shown_documents, slice_views
+from audit.views import shown_documents, slice_views
 from records.tables import write_text
 
 MOST_DOCUMENTS = 400
@@ -26,6 +26,5 @@ def write_audit_page(out: Path, name: str, audit: Audit) -> None:
         "views": views,
         "documents": list(documents.values()),
         "anchors": set(documents),
-        "size": (WIDTH, HEIGHT),
     }
     write_text(out, render_page("audit.html.j2", context))

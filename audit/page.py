@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from audit import figures
 from audit.chains import Row, json_items, said
 from audit.inert import inert
-from audit.leads import Lead
-from audit.statistics import OUTCOMES, traits_of
+from audit.statistics import traits_of
 from audit.tables import is_number
 
 LONGEST_TEXT = 6_000
@@ -51,18 +51,11 @@ def _environment() -> Environment:
         "said": said,
         "is_number": lambda value: is_number(str(value)),
         "thousands": lambda value: f"{value:,}",
-        "sum_values": lambda counts: sum(counts.values()),
-        "bars_of": _bars,
         "traits_line": lambda chain: "|".join(traits_of(chain)),
         "share": lambda value: "-" if value is None else f"{100 * value:.1f}%",
     }
-    environment.globals["Lead"] = Lead
+    environment.globals["figures"] = figures
     return environment
-
-
-def _bars(counts: Mapping[str, int], widest: int) -> list[tuple[str, int, float]]:
-    """Outcome, number, and width in per cent of the widest bar."""
-    return [(name, counts[name], round(100 * counts[name] / widest, 2)) for name in OUTCOMES if counts.get(name)]
 
 
 def _resource(name: str) -> str:

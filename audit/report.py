@@ -17,8 +17,8 @@ from audit.chains import Row, load_chains, scan, shard_files
 from audit.findings import Audit, Limits, finish
 from audit.leads import FATES, Lead, funnels, reason_lead
 from audit.page import LONGEST_TEXT, render_page, render_records
-from audit.statistics import COLUMNS, LENGTHS, OUTCOMES, Statistics, length_label, traits_of
-from audit.views import HEIGHT, WIDTH, SliceView, shown_documents, slice_views
+from audit.statistics import COLUMNS, OUTCOMES, Statistics, length_label, traits_of
+from audit.views import SliceView, shown_documents, slice_views
 from audit.yield_table import reasons_table
 from records.accounts import Accounts
 from records.tables import read_rows, write_text
@@ -116,6 +116,12 @@ def _shown(files: Sequence[Path], statistics: Statistics, named: Sequence[str]) 
     return _Shown([chain for chain, _ in affordable], [html for _, html in affordable])
 
 
+def _reachable(chain: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
+    """Recipe, outcome and each trait of a chain."""
+    last = chain[-1]
+    return ((last["recipe"], last["outcome"], trait) for trait in traits_of(chain))
+
+
 def _context(
     facts: ReportFacts,
     statistics: Statistics,
@@ -133,14 +139,14 @@ def _context(
         "funnels": list(funnels(facts.accounts)),
         "reasons": _reasons(facts.accounts),
         "corrections": statistics.corrections(),
-        "lengths": [(recipe, list(_length_bars(statistics, recipe))) for recipe in statistics.recipes],
-        "facets": [(recipe, statistics.facet_rows(recipe)) for recipe in statistics.recipes],
+        "lengths": [(recipe, list(_length_counts(statistics, recipe))) for recipe in statistics.recipes],
+        "facets": [(recipe, rows) for recipe in statistics.recipes if (rows := list(statistics.facet_rows(recipe)))],
         "groups": [(title, list(tables)) for title, tables in groupby(facts.tables, key=lambda table: table.group)],
         "findings": audit.findings,
         "views": views,
         "anchors": anchors | {drop["id"] for drop in drops},
         "chain_ids": anchors,
-        "size": (WIDTH, HEIGHT),
+        "reachable": {one for chain in shown.chains for one in _reachable(chain)},
         "chains": shown.html,
         "drops": drops,
         "fates": list(FATES),
@@ -181,17 +187,12 @@ def _sampled_drops(path: Path, named: Collection[str]) -> list[Row]:
     return sorted(rows, key=lambda row: (row["recipe"], row["stage"], row["reason"], row["id"]))
 
 
-def _length_bars(statistics: Statistics, recipe: str) -> Iterator[tuple[str, list[tuple[str, int, float]]]]:
-    counts = {
-        (index, outcome): statistics.lengths[recipe, index, outcome]
-        for index in range(len(LENGTHS) + 1)
-        for outcome in OUTCOMES
-    }
-    highest = max(sum(counts[index, outcome] for outcome in OUTCOMES) for index in range(len(LENGTHS) + 1))
-    met = [index for of, index, _ in statistics.lengths if of == recipe]  # empty classes around them say nothing
+def _length_counts(statistics: Statistics, recipe: str) -> Iterator[tuple[str, dict[str, int]]]:
+    """Length class and chains by outcome; the empty classes around those that are met say nothing."""
+    met = [index for of, index, _ in statistics.lengths if of == recipe]
     for index in range(min(met), max(met) + 1):
-        bars = [(outcome, counts[index, outcome]) for outcome in OUTCOMES if counts[index, outcome]]
-        yield length_label(index), [(outcome, count, round(100 * count / highest, 2)) for outcome, count in bars]
+        counts = {outcome: statistics.lengths[recipe, index, outcome] for outcome in OUTCOMES}
+        yield length_label(index), {outcome: count for outcome, count in counts.items() if count}
 
 
 def _choices(chains: Sequence[Sequence[Row]], drops: Sequence[Row]) -> dict[str, list[str]]:

@@ -95,20 +95,15 @@ class Statistics:
             insort(sample, rank)
             del sample[most:]
 
-    def facet_rows(self, recipe: str) -> list[tuple[str, str, dict[str, int]]]:
-        """Facet, value, and chains by outcome: of each facet the most frequent values."""
-        values: dict[tuple[str, str], dict[str, int]] = {}
+    def facet_rows(self, recipe: str) -> Iterator[tuple[str, list[tuple[str, dict[str, int]]]]]:
+        """By facet: value, and chains by outcome; of each facet the most frequent values."""
+        values: dict[str, dict[str, dict[str, int]]] = {}
         for (of, facet, value, outcome), count in self.facets.items():
             if of == recipe:
-                values.setdefault((facet, value), {})[outcome] = count
-        ranked = sorted(values.items(), key=lambda item: (item[0][0], -sum(item[1].values()), item[0][1]))
-        shown: Counter[str] = Counter()
-        rows = []
-        for (facet, value), counts in ranked:
-            shown[facet] += 1
-            if shown[facet] <= FACET_VALUES:
-                rows.append((facet, value, counts))
-        return rows
+                values.setdefault(facet, {}).setdefault(value, {})[outcome] = count
+        for facet, counts in sorted(values.items()):
+            ranked = sorted(counts.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+            yield facet, ranked[:FACET_VALUES]
 
     @property
     def recipes(self) -> list[str]:

@@ -51,6 +51,11 @@ class Slice:
     _heap: list[tuple[str, int, Document]] = field(default_factory=list)
 
     @property
+    def of_length(self) -> dict[int, str]:
+        """Per length class a document of the sample, where the sample has one."""
+        return {length_class(document.text): document.id for document in reversed(self.sample)}
+
+    @property
     def sample(self) -> list[Document]:
         """The kept documents, in an order that depends on their ids only."""
         return [entry[2] for entry in sorted(self._heap, key=lambda entry: _inverse(entry[0]))]
@@ -91,7 +96,7 @@ class Survey:
     def _add(self, document: Document, part: Slice) -> None:
         part.documents += 1
         part.characters += len(document.text)
-        part.lengths[bisect_right(LENGTH_BOUNDS, len(document.text) - 1)] += 1
+        part.lengths[length_class(document.text)] += 1
         if document.good is not None:
             part.judged += 1
             part.good += document.good
@@ -117,6 +122,11 @@ class Survey:
     def to_json(self) -> Mapping[str, JSON]:
         """All slices, for the next audit."""
         return {name: part.to_json() for name, part in self.named()}
+
+
+def length_class(text: str) -> int:
+    """Index of the text's length class."""
+    return bisect_right(LENGTH_BOUNDS, len(text) - 1)
 
 
 def _inverse(digest: str) -> str:

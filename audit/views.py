@@ -17,15 +17,14 @@ PAIRS = 4
 EXAMPLES_PER_CLUSTER = 3
 SIDE = 1_600
 """Characters of one side of a pair."""
-WIDTH, HEIGHT, MARGIN = 640, 400, 14
 GRADES = 5
 """Colours of quality, from bad to good."""
 _PIECE = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A dot of the plane in drawing units."""
+class PlaneDot:
+    """A document on the plane, x and y in 0 to 1; its classes in the style sheet; what is said of it."""
 
     x: float
     y: float
@@ -53,12 +52,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class LengthBar:
-    """One length class now and in the audit before, widths in per cent of the widest."""
+    """One length class now and in the audit before, in per cent of all documents, and a document of it."""
 
     label: str
     count: int
-    width: float
+    now: float
     before: float | None
+    example: str  # id, empty where there is none
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class SliceView:
     phrases: tuple[Phrase, ...]
     openings: tuple[Phrase, ...]
     lengths: tuple[LengthBar, ...]
-    marks: tuple[Mark, ...]
+    dots: tuple[PlaneDot, ...]
     clusters: tuple[ClusterLine, ...]
     pairs: tuple[Pair, ...]
 
@@ -101,6 +101,7 @@ def shown_documents(views: Sequence[SliceView]) -> list[str]:
         ids.update(dict.fromkeys(one for _, _, _, examples in view.artefacts for one, _ in examples))
         ids.update(dict.fromkeys(one for phrase in (*view.phrases, *view.openings) for one in phrase.examples))
         ids.update(dict.fromkeys(one for line in view.clusters for one in line.examples))
+        ids.update(dict.fromkeys(bar.example for bar in view.lengths if bar.example))
     return list(ids)
 
 
@@ -119,7 +120,7 @@ def _view(name: str, part: Slice, audit: Audit) -> SliceView:
         phrases=tuple(phrase for phrase in phrases if not phrase.opening),
         openings=tuple(phrase for phrase in phrases if phrase.opening),
         lengths=tuple(_lengths(part, audit.previous.get(name))),
-        marks=tuple(_marks(plane)),
+        dots=tuple(_dots(plane)),
         clusters=tuple(sorted(lines, key=lambda line: (_known(line.cluster.quality), line.cluster.label))),
         pairs=tuple(_pair(document) for document in part.sample[:PAIRS] if document.original),
     )
@@ -133,24 +134,22 @@ def _grade(quality: float | None) -> str:
     return "q-none" if quality is None else f"q{min(GRADES - 1, int(quality * GRADES))}"
 
 
-def _marks(plane: ClusterMap) -> Iterator[Mark]:
+def _dots(plane: ClusterMap) -> Iterator[PlaneDot]:
     grades = [_grade(one.quality) for one in plane.clusters]
     for dot in plane.dots:
         state = {True: "good", False: "refused", None: "unknown"}[dot.document.good]
-        x = round(MARGIN + dot.x * (WIDTH - 2 * MARGIN), 1)
-        y = round(HEIGHT - MARGIN - dot.y * (HEIGHT - 2 * MARGIN), 1)
-        yield Mark(x, y, f"{grades[dot.cluster]} {state}", dot.document.id, plane.clusters[dot.cluster].label)
+        said = f"{dot.document.id}: {plane.clusters[dot.cluster].label}"
+        yield PlaneDot(dot.x, dot.y, f"{grades[dot.cluster]} {state}", dot.document.id, said)
 
 
 def _lengths(part: Slice, previous: object) -> Iterator[LengthBar]:
     now = length_shares(part.lengths)
     before = length_shares(previous["lengths"]) if isinstance(previous, dict) else None
-    widest = max([*now, *(before or [])]) or 1.0
     met = [index for index, pair in enumerate(zip(now, before or now, strict=True)) if any(pair)]
     for index in range(min(met), max(met) + 1):
         label = f"≤ {LENGTH_BOUNDS[index]:,}" if index < len(LENGTH_BOUNDS) else f"> {LENGTH_BOUNDS[-1]:,}"
-        earlier = None if before is None else round(100 * before[index] / widest, 1)
-        yield LengthBar(label, part.lengths[index], round(100 * now[index] / widest, 1), earlier)
+        earlier = None if before is None else round(100 * before[index], 2)
+        yield LengthBar(label, part.lengths[index], round(100 * now[index], 2), earlier, part.of_length.get(index, ""))
 
 
 def _pair(document: Document) -> Pair:
