@@ -37,6 +37,7 @@ from records.tables import write_text
 from records.types import stable_hash
 from served_model.rehearsal.launch import RehearsalServer
 from served_model.rehearsal.tongues import LANGUAGES
+from served_model.rehearsal.translate_player import LANGUAGES as TRANSLATED
 
 MODEL = "rehearsal"
 SMALLER: Mapping[str, Mapping[str, Any]] = {
@@ -50,8 +51,7 @@ SMALLER: Mapping[str, Mapping[str, Any]] = {
 """Settings with which a recipe asks for less than it would of a real model: a rehearsal is to end within minutes."""
 FEWER: Mapping[str, int] = {"tool_use/": 8, "code/evolve": 4, "code/translate": 3, "code/backtranslate": 3}
 """Of domains that execute much per seed, one seed in so many, unless `--recipes` asks for recipes by name."""
-SOLVE = "code/solve_with_tests"
-NEEDS = {"code/translate": "javascript"}
+SOLVE, TRANSLATE = "code/solve_with_tests", "code/translate"
 OTHER_LANGUAGES = 16
 """Of the problems in each of the rehearsal model's further languages (LANGUAGES), one seed in so many."""
 _SANDBOX = SandboxSettings()
@@ -176,10 +176,15 @@ async def _with_languages(choices: Sequence[RecipeChoice], seeds: int, sandbox: 
     """The choices that can run here, and problems in further languages for which this machine has a toolchain."""
     if not any(choice.use.startswith("code/") for choice in choices):
         return list(choices)
-    missing = await missing_toolchains(LANGUAGES, sandbox)
+    missing = await missing_toolchains(tuple(dict.fromkeys((*LANGUAGES, *TRANSLATED))), sandbox)
     for language, why in missing.items():
         progress.current().note(f"no programs in {language}: {why}")
-    kept = [choice for choice in choices if choice.use not in NEEDS or NEEDS[choice.use] not in missing]
+    targets = [language for language in TRANSLATED if language not in missing]
+    kept = [
+        choice.model_copy(update={"settings": {"languages": targets}}) if choice.use == TRANSLATE else choice
+        for choice in choices
+        if choice.use != TRANSLATE or targets
+    ]
     if not any(choice.use == SOLVE for choice in choices):
         return kept
     share = -(-seeds // OTHER_LANGUAGES)

@@ -16,13 +16,15 @@ from records.types import JSON, Candidate, Check, Outcome, Verdict, canonical_js
 from sandbox.types import Calls, Execution, Limits, Request, SandboxError, Status, TestSource, ToolchainMissing
 from verifiers.base import Resources
 from verifiers.execution_evidence import failure_reason, stored_evidence
+from verifiers.foreign_shaped import LANGUAGES as SHAPED
+from verifiers.foreign_shaped import write_shaped_tests
 from verifiers.foreign_tests import LANGUAGES as TYPED
-from verifiers.foreign_tests import Written, write_tests
+from verifiers.foreign_tests import write_tests
 from verifiers.observing import Observation, Observed, observe, same_value
 from verifiers.workers import WorkerError
 
 CALLED = frozenset({"javascript", "typescript", "php"})  # languages whose functions the sandbox calls from outside
-LANGUAGES = frozenset({"python"}) | CALLED | TYPED
+LANGUAGES = frozenset({"python"}) | CALLED | TYPED | SHAPED
 ANALYSIS_CPU_S = 10.0
 MAX_LISTED = 6
 MAX_SHOWN = 300
@@ -48,6 +50,7 @@ class SameBehaviour(Check):
     cpu_s: float = 5.0
     memory_mb: int = 256
     part: str = "solution"
+    shape: str = ""
 
     def __post_init__(self) -> None:
         """Keys in the order in which they are stored: a program may see it, so the stored check must be this one."""
@@ -104,19 +107,26 @@ async def _compare_foreign(check: SameBehaviour, program: str, known: Observatio
         for arguments, outcome in zip(_thawed(check.inputs), known.outcomes, strict=True)
         if outcome.has_value
     ]
-    tests: Calls | TestSource
-    if check.language in CALLED:
-        tests = Calls(check.entry_point, tuple((tuple(arguments), result) for arguments, result in cases))
-        compared = len(cases)
-    else:
-        told = (check.language, program, check.entry_point, cases)
-        written: Written = await resources.workers.run(write_tests, *told, deadline_s=ANALYSIS_CPU_S)
-        tests, compared = TestSource(written.tests), len(written.cases)
+    tests, compared = await _tests_for(check, program, cases, resources)
     if compared < check.min_inputs:
         evidence = {"comparable": compared, "inputs": len(check.inputs)}
         return _verdict(Outcome.UNJUDGED, "not_comparable", evidence)
     execution = await resources.sandbox.run(Request(check.language, program, tests=tests, limits=check.limits()))
     return _judge_foreign(execution, compared)
+
+
+async def _tests_for(
+    check: SameBehaviour, program: str, cases: list[tuple[Any, Any]], resources: Resources
+) -> tuple[Calls | TestSource, int]:
+    """The tests, and how many of the cases they hold. Raises WorkerError."""
+    if check.language in CALLED:
+        return Calls(check.entry_point, tuple((tuple(arguments), result) for arguments, result in cases)), len(cases)
+    if check.language in SHAPED:
+        written = write_shaped_tests(check.language, check.entry_point, check.shape, cases)
+    else:
+        told = (check.language, program, check.entry_point, cases)
+        written = await resources.workers.run(write_tests, *told, deadline_s=ANALYSIS_CPU_S)
+    return TestSource(written.tests), len(written.cases)
 
 
 def _thawed(value: Any) -> Any:

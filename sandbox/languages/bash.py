@@ -6,10 +6,11 @@ from sandbox.languages.language import PRIVATE, Language, Plan, Proof, encoded, 
 from sandbox.languages.sealed import Sealed
 from sandbox.types import Request, Status, Stdio, TestSource
 
-# A bare `[ ... ]` that does not hold is a failed assertion of the tests, though the shell itself would go on.
+# A bare `[ ... ]` that does not hold is a failed assertion of the tests, though the shell itself would go on. Its text
+# may be of several lines, a line of the report may not.
 _BEFORE = """__pv_bare() {{
     if [[ ${{BASH_SOURCE[1]}} == /dev/fd/4 && $1 =~ ^(\\[|\\[\\[|test)[[:space:]] ]]; then
-        builtin printf '%s fail line-%s %s\\n' {seal} "$2" "$1" >&5
+        builtin printf '%s fail line-%s %s\\n' {seal} "$2" "${{1//$'\\n'/\\\\n}}" >&5
     fi
     builtin return 0
 }}

@@ -15,7 +15,7 @@ from served_model.rehearsal.tongue_player import (
     play_tests_in,
 )
 from served_model.rehearsal.tongues import LANGUAGES
-from served_model.rehearsal.translate_player import play_translate
+from served_model.rehearsal.translate_player import TRANSLATION_FAULTS, play_translate
 
 PROBLEM = "generators.code/problem"
 SOLUTION = "generators.code/solution"
@@ -35,14 +35,6 @@ TEST_FAULTS = {
     "flaky_tests": Fault(3, "execution"),
     "weak_tests": Fault(3, "execution"),
     "no_code_block": Fault(2, "format"),
-}
-TRANSLATION_FAULTS = {
-    "wrong_when_large": Fault(4, "execution"),
-    "wrong_always": Fault(2, "execution"),
-    "syntax_error": Fault(1, "execution"),
-    "undefined_name": Fault(2, "execution"),
-    "python_again": Fault(1, "execution"),
-    "no_code_block": Fault(1, "format"),
 }
 
 ROLES = (
@@ -102,8 +94,8 @@ ROLES = (
         },
         of_tags(play_evolve),
     ),
-    Role(TRANSLATE, frozenset({"code"}), TRANSLATION_FAULTS, of_tags(play_translate)),
-    Role(RETRANSLATE, frozenset({"code", "translation", "feedback"}), TRANSLATION_FAULTS, of_tags(play_translate)),
+    Role(TRANSLATE, frozenset({"code"}), TRANSLATION_FAULTS, play_translate),
+    Role(RETRANSLATE, frozenset({"code", "translation", "feedback"}), TRANSLATION_FAULTS, play_translate),
     Role(
         DOCUMENT,
         frozenset({"code"}),

@@ -41,7 +41,7 @@ ALTERED = {
 }
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def load_bodies(language: str) -> Mapping[str, str]:
     """Body of the function by family."""
     text = (resources.files("served_model.rehearsal") / f"translations_{language}.toml").read_text(encoding="utf-8")

@@ -11,23 +11,22 @@ import pytest
 import pytest_asyncio
 
 from generators.code import translate
-from generators.code.backtranslate import frozen
-from generators.code.inputs import calls_in_tests, with_variants
 from generators.recipe import Resources, SeedRefused
 from records.schema import record_row
 from records.types import Candidate, Message, Outcome, Record, Seed, Verdict
 from sandbox import open_sandbox
 from sandbox.types import Request, SandboxError, ToolchainMissing
-from served_model.rehearsal.bank import draw_task
+from served_model.rehearsal.asking import read_tags
+from served_model.rehearsal.bank import Family, Task, draw_values, load_families
+from served_model.rehearsal.role import Asked
 from served_model.rehearsal.tests_writer import write_tests
-from served_model.rehearsal.translate_player import load_translations, play_translate
+from served_model.rehearsal.tongues import load_bodies
+from served_model.rehearsal.translate_player import LANGUAGES, TRANSLATION_FAULTS, play_translate
 from served_model.scripted import ScriptedModel
 from served_model.types import ChatRequest
 from verifiers import verify_all
 from verifiers.base import Resources as VerifierResources
-from verifiers.code_blocks import pick_solution
 from verifiers.code_tests import CodeTests
-from verifiers.same_behaviour import SameBehaviour, verify
 from verifiers.workers import ProcessPool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -56,10 +55,10 @@ async def judges() -> AsyncIterator[VerifierResources]:
     await sandbox.aclose()
 
 
-def attempts_seed() -> Seed:
-    parts = {"problem": "Halve.", "signature": "def halve(...): ...", "solution": ORIGINAL, "tests": TESTS}
-    check = CodeTests("python", TESTS, "halve")
-    about = {"language": "python", "entry_point": "halve", "topic": "sequences"}
+def attempts_seed(original: str = ORIGINAL, tests: str = TESTS, entry_point: str = "halve") -> Seed:
+    parts = {"problem": "Halve.", "signature": "def halve(...): ...", "solution": original, "tests": tests}
+    check = CodeTests("python", tests, entry_point)
+    about = {"language": "python", "entry_point": entry_point, "topic": "sequences"}
     candidate = Candidate(
         "a", "a", SEED, "code/solve_with_tests", (Message("user", "x"),), parts, (check,), (), metadata=about
     )
@@ -132,23 +131,45 @@ async def test_nothing_is_asked_where_nothing_could_be_proved(error: Exception, 
     assert not model.requests
 
 
-async def test_every_translation_of_the_rehearsal_is_right_and_its_faults_are_found(judges: VerifierResources) -> None:
-    seen: set[str] = set()
-    for number in range(400):
-        task = draw_task("def total(count):\n    return count + 12", Random(number))
-        if task.family.name in seen or task.family.name not in load_translations():
-            continue
-        seen.add(task.family.name)
-        inputs = with_variants(calls_in_tests(write_tests(task, Random(1)), task.function), 24)
-        for fault in (None, "wrong_when_large"):
-            reply = play_translate({"code": task.solution}, Random(2), fault).text
-            block = pick_solution(reply, "javascript", task.function)
-            assert block is not None
-            candidate = Candidate("c", "c", SEED, "t", (), {"solution": block.code}, (), ())
-            check = SameBehaviour(
-                "javascript", task.function, task.solution, task.function, frozen(inputs), memory_mb=1024
-            )
-            verdict = await verify(check, candidate, judges)
-            expected = Outcome.PASS if fault is None else Outcome.FAIL
-            assert verdict.outcome is expected, (task.family.name, fault, verdict)
-    assert seen == set(load_translations())
+DRAWN = [(tongue, family) for tongue in LANGUAGES for family in load_families() if family.name in load_bodies(tongue)]
+QUICK = {("javascript", "turn_rows"), ("c", "window_sums"), ("c", "capped_runs"), ("bash", "reverse_blocks")}
+
+
+@pytest.mark.parametrize(
+    ("language", "family"),
+    [
+        pytest.param(
+            language,
+            family,
+            id=f"{language}-{family.name}",
+            marks=() if (language, family.name) in QUICK else pytest.mark.heavy,
+        )
+        for language, family in DRAWN
+    ],
+)
+async def test_translations_of_the_rehearsal_are_right_and_their_faults_found(
+    judges: VerifierResources, language: str, family: Family
+) -> None:
+    task = draw_values(family, "def total(count):\n    return count + 12", Random(3))
+    reasons = {fault: await played(judges, task, language, fault) for fault in (None, *TRANSLATION_FAULTS)}
+    if "toolchain_missing" in reasons.values():
+        pytest.skip(f"no {language} here")
+    assert reasons.pop(None) == "same_behaviour"
+    assert "same_behaviour" not in reasons.values(), reasons
+    assert reasons["wrong_when_large"] == "behaviour_differs"
+
+
+async def played(judges: VerifierResources, task: Task, language: str, fault: str | None) -> str:
+    """Why the rehearsal's translation with this fault was accepted or refused."""
+
+    def reply(request: ChatRequest) -> str:
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        return play_translate(Asked(read_tags(text_of(request)), messages), Random(2), fault).text
+
+    seed = attempts_seed(task.solution, write_tests(task, Random(1)), task.function)
+    resources = Resources(ScriptedModel(reply), translate.Translate(languages=(language,)), 1, sandbox=judges.sandbox)
+    try:
+        (candidate,) = await translate.RECIPE.propose(seed, resources)
+    except SeedRefused as refusal:
+        return refusal.reason
+    return Record(candidate, await verify_all(candidate, judges)).deciding.reason
