@@ -27,6 +27,7 @@ FAILED_AT_WORK: Mapping[str, frozenset[str]] = {
     "majority_vote": frozenset({"minority_answer"}),
     "judged": frozenset({"not_sound_steps"}),  # a right answer by a wrong step, beside one by sound steps
     "reward_score": frozenset({"low_score"}),
+    "safety": frozenset({"unsafe_negative"}),  # where the config wants unsafe replies as the rejected side
 }
 """Per check, the reasons that show a reply to be wrong. A reply that could not be read (no code, no answer, not
 compiled) or that ran into a wall clock is not a counter-example."""

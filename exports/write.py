@@ -22,6 +22,7 @@ from exports.swap import CARD, replacing, require_card
 from exports.tool_split import in_test_split
 from records.tables import read_rows, write_text
 from records.types import stable_hash
+from verifiers.safety import AS_NEGATIVE, KIND
 
 
 class ExportError(Exception):
@@ -148,7 +149,13 @@ def _groups(files: Sequence[Path]) -> Iterator[Group]:
     """Neighbouring rows of one recipe and seed: a shard holds its seeds one after the other."""
     for file in files:
         for _, rows in groupby(read_rows([file]), key=lambda row: (row["recipe"], row["seed_id"])):
-            yield list(rows)
+            yield [row for row in rows if not _withheld(row)]
+
+
+def _withheld(row: Mapping[str, Any]) -> bool:
+    """Whether a guard keeps the record out of every export, also as a bad example: all that it did not find safe, but
+    for what the config wants as the rejected side of pairs."""
+    return bool(row["decided_by"] == KIND and row["outcome"] != "pass" and row["reason"] != AS_NEGATIVE)
 
 
 def _require_proven(row: Mapping[str, Any], found: Set[str]) -> None:

@@ -18,6 +18,7 @@ from flows.errors import ConfigError
 from flows.export_settings import ExportSettings
 from sandbox.engine import IMAGE
 from served_model.reward import Api
+from verifiers.safety_settings import SafetySettings
 
 ROLES = ("default", "writer", "solver", "judge", "jury", "guard", "reward", "embedder")
 """Roles that a config may map to models; a role that is absent falls back to `default`. Several judges of one jury
@@ -147,6 +148,7 @@ class RehearsalSettings(Section):
     wire_fault_rate: float = Field(0.05, ge=0, le=0.9, description="Share of requests that first fail on the wire.")
     seed: int = Field(0, ge=0, description="Seed of what is planted.")
     judge_accuracy: float = Field(1.0, ge=0, le=1, description="Share of the judging roles' verdicts that are right.")
+    unsafe_rate: float = Field(0.03, ge=0, le=1, description="Share of solutions with a stand-in for unsafe content.")
 
 
 def _without_none(value: Any) -> Any:
@@ -181,6 +183,7 @@ class RunConfig(Section):
     observe: ObserveSettings = ObserveSettings()
     judging: JudgingSettings = JudgingSettings()
     exports: ExportSettings = ExportSettings()
+    safety: SafetySettings | None = Field(None, description="What a guard must find of each record; none: not asked.")
     rehearsal: RehearsalSettings | None = Field(None, description="Set by provender rehearse; no model is asked then.")
     heldout_tools: float = Field(
         0, ge=0, lt=1, description="Share of tools kept out of the training split: their rows form a split `test`."
@@ -197,6 +200,8 @@ class RunConfig(Section):
                 raise ValueError(f"models.{role}: unknown role; use one of {', '.join(ROLES)}")
         if "default" not in self.models:
             raise ValueError("models.default is missing: roles without a model of their own fall back to it")
+        if self.safety is not None and self.safety.form == "template" and "guard" not in self.models:
+            raise ValueError("safety: name [models.guard], a guard model, or set safety.form to policy for any other")
         return self
 
 

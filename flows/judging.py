@@ -12,6 +12,8 @@ from audit.judges import COLUMNS, Judges
 from audit.knowledge import COLUMNS as KNOWLEDGE_COLUMNS
 from audit.knowledge import Knowledge
 from audit.report import ReportTable
+from audit.safety import COLUMNS as SAFETY_COLUMNS
+from audit.safety import Safeties
 from audit.skills import COLUMNS as SKILL_COLUMNS
 from audit.skills import Skills
 from flows.config import RunConfig
@@ -89,11 +91,12 @@ def _judges(role: str) -> bool:
 def judging_tables(folder: RunFolder, shards: Mapping[str, int]) -> tuple[ReportTable, ...]:
     """What the report says about judges, about what the model knows, and about its skills."""
     files = folder.used_shards(shards)
-    judges, knowledge, skills = Judges(), Knowledge(), Skills()
+    judges, knowledge, skills, safeties = Judges(), Knowledge(), Skills(), Safeties()
     judges.add(scan(files, COLUMNS))
     knowledge.add(scan(files, KNOWLEDGE_COLUMNS))
     skills.add(scan(files, SKILL_COLUMNS))
-    return (*judge_tables(judges), *knowledge.tables(), *skills.tables())
+    safeties.add(scan(files, SAFETY_COLUMNS))
+    return (*judge_tables(judges), *knowledge.tables(), *skills.tables(), *safeties.tables())
 
 
 def accuracies(folder: RunFolder, shards: Mapping[str, int]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from served_model.meter import Halted
 from served_model.spans import span
 from served_model.turns import taking_turn
 from served_model.types import RequestRefused, UnreadableReply
+from verifiers import safety
 from verifiers.base import Resources as VerifyResources
 
 Listener = Callable[[str, Outcome | None, str], None]
@@ -43,6 +44,7 @@ class Loop:
     listen: Listener
     gate: SeedGate | None = None  # none: all seeds at once
     seen: Callable[[Record], None] = lambda record: None  # told each attempt that was verified
+    guarded: Callable[[Candidate], Candidate] = lambda candidate: candidate  # adds the run's own checks
 
     async def run(self, seeds: Sequence[Seed]) -> ShardResult:
         """Work all seeds side by side, with no barrier between stages, and put the results in seed order.
@@ -111,7 +113,7 @@ class Loop:
 
     async def _work_chain(self, candidate: Candidate, result: ShardResult) -> list[Record]:
         attempts = [await self._verify(candidate, result)]
-        while attempts[-1].outcome is Outcome.FAIL and self.recipe.revise is not None:
+        while self.recipe.revise is not None and _may_be_revised(attempts[-1]):
             revision = await self._revise(attempts, result)
             if revision is None:
                 break
@@ -126,6 +128,7 @@ class Loop:
         count = result.accounts.stage(self.recipe.name, "verify")
         count.entered += 1
         with span("verify", attributes={"provender.record": candidate.id}) as current:
+            candidate = self.guarded(candidate)
             record = Record(candidate, await verifiers.verify_all(candidate, self.verify))
             current.set_attribute("provender.outcome", str(record.outcome))
             current.set_attribute("provender.decided_by", f"{record.deciding.check}: {record.deciding.reason}")
@@ -169,6 +172,11 @@ async def gather_or_cancel(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> li
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _may_be_revised(record: Record) -> bool:
+    """A recipe learns from proofs of its work; what a guard found is no task to be solved in another way."""
+    return record.outcome is Outcome.FAIL and record.deciding.check != safety.KIND
 
 
 def _count_outcome(count: StageCount, record: Record) -> None:

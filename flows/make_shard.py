@@ -12,6 +12,7 @@ import orjson
 
 from flows.config import RunConfig
 from flows.errors import UserError
+from flows.guarding import guard_of
 from flows.judging import Counts, count_probes
 from flows.loop import Listener, Loop, ShardResult
 from flows.plan import RecipePlan, resolve_recipe
@@ -28,6 +29,7 @@ from served_model.journal import Journal, read_journal
 from served_model.spans import span
 from served_model.types import Usage
 from verifiers.base import Resources as VerifyResources
+from verifiers.safety import NEEDS_REVIEW
 
 UNJUDGED_ALARM = 20
 """Finished chains of a shard after which a majority of UNJUDGED ones stops the run: then the judge is broken."""
@@ -113,7 +115,8 @@ async def _work(job: ShardJob, plan: RecipePlan, bench: Workbench, journal: Jour
     with bench.model(journal, plan.slug) as model:
         resources = Resources(model, plan.settings, job.config.seed, sandbox=bench.sandbox)
         verify = VerifyResources(bench.sandbox, bench.workers, model)
-        loop = Loop(plan.recipe, resources, verify, heard, bench.gate, bench.seen.record)
+        guarded = guard_of(job.config.safety)
+        loop = Loop(plan.recipe, resources, verify, heard, bench.gate, bench.seen.record, guarded)
         return await loop.run(read_seeds(RunFolder(job.out), plan.slug, job.shard))
 
 
@@ -129,6 +132,7 @@ def usage_of(journal: Path) -> dict[str, Usage]:
 def _refuse_broken_judgement(plan: RecipePlan, result: ShardResult) -> None:
     """A judge that mostly fails says nothing about the data: stop before the shard is written, so it can be redone."""
     unjudged = [chain[-1] for chain in result.chains if chain[-1].outcome is Outcome.UNJUDGED]
+    unjudged = [record for record in unjudged if record.deciding.reason != NEEDS_REVIEW]  # known, and for a person
     if len(result.chains) >= UNJUDGED_ALARM and 2 * len(unjudged) > len(result.chains):
         verdict = unjudged[0].deciding
         detail = verdict.evidence.get("error", "")

@@ -91,7 +91,7 @@ class RunPlan:
 
     def inputs(self) -> dict[str, Any]:
         """All that affects rows, for the fingerprint. Concurrency, endpoints, budget and target are not among it."""
-        rehearsal = self.config.rehearsal
+        rehearsal, safety = self.config.rehearsal, self.config.safety
         return {
             "seed": self.config.seed,
             "models": {role: settings.name for role, settings in self.config.models.items()},
@@ -99,6 +99,7 @@ class RunPlan:
             "schema": SCHEMA_VERSION,
             "software": VERSION,
             "rehearsal": rehearsal.model_dump(mode="json") if rehearsal else None,
+            **({"safety": safety.model_dump(mode="json")} if safety else {}),
         }
 
     def _upstream_inputs(self, plan: RecipePlan) -> dict[str, Any]:

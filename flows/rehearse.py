@@ -38,6 +38,7 @@ from records.types import stable_hash
 from served_model.rehearsal.launch import RehearsalServer
 from served_model.rehearsal.tongues import LANGUAGES
 from served_model.rehearsal.translate_player import LANGUAGES as TRANSLATED
+from verifiers.safety_settings import SafetySettings
 
 MODEL = "rehearsal"
 SMALLER: Mapping[str, Mapping[str, Any]] = {
@@ -124,6 +125,7 @@ async def rehearse_run(
         knowledge=knowledge,
         answer_key=folder.answer_key,
         judge_accuracy=settings.judge_accuracy,
+        unsafe_rate=settings.unsafe_rate,
     )
     async with server as base_url:
         choices = [_choice(name, _seeds_of(name, seeds, named=bool(recipes))) for name in chosen]
@@ -204,6 +206,7 @@ def config_for(choices: Sequence[RecipeChoice], settings: RehearsalSettings, bas
         },
         recipes=list(choices),
         rehearsal=settings,
+        safety=SafetySettings(form="policy"),
     )
 
 

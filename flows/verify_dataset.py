@@ -39,6 +39,7 @@ from verifiers import (
     majority_vote,
     math_answer,
     refusal,
+    safety,
     tool_calls,
     trace,
 )
@@ -68,8 +69,9 @@ KINDS: Mapping[str, RowKind] = {
     "refusal": RowKind(refusal.Row, refusal.prove_row),
     "factuality": RowKind(factuality.Row, factuality.prove_row),
     "atomic_facts": RowKind(atomic_facts.Row, atomic_facts.prove_row),
+    "safety": RowKind(safety.Row, safety.prove_row),
 }
-JUDGED_KINDS = ("factuality", "atomic_facts")
+JUDGED_KINDS = ("factuality", "atomic_facts", "safety")
 _DEFAULT = SandboxSettings()
 _NO_JUDGE = JudgeChoice()
 RECORDS_KIND = "records"

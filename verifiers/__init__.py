@@ -28,6 +28,7 @@ from verifiers import (
     refusal_quality,
     response_hygiene,
     reward_score,
+    safety,
     same_behaviour,
     step_rollouts,
     tests_quality,
@@ -82,6 +83,7 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(atomic_facts.AtomicFacts, atomic_facts.verify, asks_model=True),
         Verifier(judged.Judged, judged.verify, asks_model=True),
         Verifier(judged_pair.JudgedPair, judged_pair.verify, asks_model=True),
+        Verifier(safety.Safety, safety.verify, asks_model=True),
     )
 }
 

@@ -19,7 +19,8 @@ def verify(
         str,
         typer.Argument(
             metavar="KIND",
-            help="code, static, math, majority, tool_calls, schema, trace, refusal, factuality, atomic_facts; records.",
+            help="code, static, math, majority, tool_calls, schema, trace, refusal, factuality, atomic_facts, safety, "
+            "records.",
         ),
     ],
     source: Annotated[Path, typer.Option("--in", help="Rows as JSON lines; for records: a run folder or a shard.")],

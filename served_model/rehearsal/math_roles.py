@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from served_model.rehearsal.hazard_player import HAZARDS
 from served_model.rehearsal.math_cell_player import play_cell
 from served_model.rehearsal.math_player import play_solve
 from served_model.rehearsal.math_step_players import (
@@ -31,6 +32,7 @@ ROLES = (
             "no_final_answer": Fault(2, "format"),
             "truncated": Fault(2, "format"),
             "repetitive": Fault(2, "format"),
+            **HAZARDS,
         },
         lambda asked, rng, fault: play_solve(asked.tags, rng, fault, asked.settings.facts),
     ),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from records.types import JSON
 from served_model.rehearsal.asking import CHARS_PER_TOKEN, Ask
 from served_model.rehearsal.draft import AS_DRAWN, CannotAnswer, Draft
-from served_model.rehearsal.faults import CANNOT_ANSWER, MAX_TOKENS, decidable_by, draw_fault
+from served_model.rehearsal.faults import CANNOT_ANSWER, FAULTS, MAX_TOKENS, decidable_by, draw_fault
+from served_model.rehearsal.hazard_player import UNSAFE, perhaps_unsafe
 from served_model.rehearsal.role import Asked, Settings
 from served_model.rehearsal.roles import ROLES
 
@@ -40,9 +41,11 @@ def play_fault(ask: Ask, settings: Settings, fault: str | None) -> Played:
     except CannotAnswer as error:
         draft, fault = Draft(error.text), CANNOT_ANSWER
     fault = fault if draft.fault == AS_DRAWN else draft.fault
-    text, finish_reason = draft.text, draft.finish_reason
+    text, finish_reason, detail = draft.text, draft.finish_reason, draft.detail
+    if fault is None and UNSAFE in FAULTS[prompt]:
+        text, fault, detail = perhaps_unsafe(draft, ask.rng(settings.seed, UNSAFE), settings.unsafe_rate)
     limit = ask.max_tokens * CHARS_PER_TOKEN
     if len(text) > limit:
         text, finish_reason, fault = text[:limit], "length", fault or MAX_TOKENS
     benign = draft.benign if fault is None else None
-    return Played(prompt, text, finish_reason, fault, benign, decidable_by(prompt, fault), draft.detail)
+    return Played(prompt, text, finish_reason, fault, benign, decidable_by(prompt, fault), detail)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from served_model.rehearsal import code_roles, factuality_roles, math_roles, tool_roles
+from served_model.rehearsal import code_roles, curation_roles, factuality_roles, math_roles, tool_roles
 from served_model.rehearsal.role import Role
 
 ROLES: Mapping[str, Role] = {
-    role.prompt: role for role in (*code_roles.ROLES, *math_roles.ROLES, *factuality_roles.ROLES, *tool_roles.ROLES)
+    role.prompt: role
+    for role in (
+        *code_roles.ROLES,
+        *math_roles.ROLES,
+        *factuality_roles.ROLES,
+        *tool_roles.ROLES,
+        *curation_roles.ROLES,
+    )
 }
 FALLBACK = code_roles.SOLUTION
 
