@@ -91,9 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fault-rate", type=_share, default=0.0, help="share of replies with a planted fault")
     parser.add_argument("--wire-fault-rate", type=_share, help="share of requests that fail once (fault rate / 4)")
     parser.add_argument("--judge-accuracy", type=_share, default=1.0, help="share of judgements that are right (1)")
-    parser.add_argument(
-        "--unsafe-rate", type=_share, default=0.0, help="share of unsafe solutions (0)"
-    )
+    parser.add_argument("--unsafe-rate", type=_share, default=0.0, help="share of unsafe solutions (0)")
     parser.add_argument("--knowledge", type=Path, help="JSON lines with question and answer")
     parser.add_argument("--answer-key", type=Path, default=Path(os.devnull), help="JSON lines are added to this file")
     parser.add_argument("--latency-ms", type=float, default=0.0)
