@@ -63,6 +63,13 @@ REHEARSAL_WARNING = (
     "No language model wrote it, and it is no training data."
 )
 
+PROVENANCE = (
+    "Every row names its seed, the seed's source and licence, the models and the software. Its `id` is that of a "
+    "record in the run's shards, which hold the seed's text and hash, every attempt, prompt hashes, sampling, checks "
+    "and verdicts. `provender trace RUN --id ID` follows a row to its seed; `provender verify records --in RUN` proves "
+    "the records again."
+)
+
 LIMITATIONS = (
     "Passing its checks proves what the checks test, no more: code that passes its tests may be wrong where they do "
     "not look, and the tests may themselves be written by a model.",
@@ -88,6 +95,9 @@ class CardFacts:
     root: Path | None = None
     heldout_tools: float = 0.0  # share of tools whose rows form the test split
     pairs: PairRules = PairRules()  # noqa: RUF009 - frozen
+    url: str = ""  # for the Croissant metadata, as the next two
+    creator: str = ""
+    published: str = ""  # a date; without one the same dataset has the same bytes
 
 
 def dataset_card(contents: Contents, facts: CardFacts, prefix: str = "") -> str:
@@ -95,16 +105,20 @@ def dataset_card(contents: Contents, facts: CardFacts, prefix: str = "") -> str:
     sections = [
         _front_matter(contents, facts, prefix),
         f"# Dataset {code_span(facts.name)}",
-        *([REHEARSAL_WARNING] if _is_rehearsal(contents, facts) else []),
+        *([REHEARSAL_WARNING] if is_rehearsal(contents, facts) else []),
         "Synthetic training data. Every record was proved by the checks listed below before it was accepted; whatever "
         "was not is counted under *Yield* with its reason.",
         "## Contents",
         "\n".join(_contents_lines(contents, facts)),
+        "## Statistics",
+        "\n".join(contents.statistics()),
         *(["## Train on the tool calls", _about_tool_calls()] if contents.tools else []),
         *(["## Preference pairs", *_pair_parts(contents.pairs)] if contents.pairs.levels else []),
         "## How it was proved",
         "\n".join(_proof_lines(contents)),
         *(["## Yield", facts.yield_table.strip()] if facts.yield_table.strip() else []),
+        "## Provenance",
+        PROVENANCE,
         "## Models and prompts",
         "\n".join(_model_lines(contents)),
         "## Licences of the seeds",
@@ -115,17 +129,18 @@ def dataset_card(contents: Contents, facts: CardFacts, prefix: str = "") -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _is_rehearsal(contents: Contents, facts: CardFacts) -> bool:
+def is_rehearsal(contents: Contents, facts: CardFacts) -> bool:
+    """Whether the double made any of it, or could have."""
     return REHEARSAL in {*contents.models, *facts.model.split(",")}
 
 
 def _front_matter(contents: Contents, facts: CardFacts, prefix: str) -> str:
-    licences = _hub_licences(contents)
+    licences = hub_licences(contents)
     lines = ["---", f"pretty_name: {_yaml(facts.name)}"]
     if licences:
         lines += ["license:", *(f"- {name}" for name in licences)]
     lines += ["task_categories:", "- text-generation", "tags:", "- synthetic", "- provender"]
-    lines += ["- rehearsal"] if _is_rehearsal(contents, facts) else []
+    lines += ["- rehearsal"] if is_rehearsal(contents, facts) else []
     lines += ["size_categories:", f"- {_size(sum(contents.rows.values()))}", "configs:"]
     for index, name in enumerate(contents.rows):
         lines += [f"- config_name: {name}", *(["  default: true"] if index == 0 else [])]
@@ -140,7 +155,8 @@ def _yaml(text: str) -> str:
     return json.dumps("".join(one for one in text if one.isprintable()), ensure_ascii=False)
 
 
-def _hub_licences(contents: Contents) -> list[str]:
+def hub_licences(contents: Contents) -> list[str]:
+    """The seeds' licences by their identifiers; "other" for those without one."""
     names = {licence.strip().lower() for licence in contents.licences}
     known = sorted(names & HUB_LICENCES)
     return [*known, "other"] if names - HUB_LICENCES else known

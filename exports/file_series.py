@@ -25,7 +25,7 @@ class FileSeries:
         self.rows = 0
         self.split = split
         self._folder = folder
-        self._schema = schema
+        self.schema = schema
         self._rows_per_file = rows_per_file
         self._parts: list[Path] = []
         self._buffer: list[Mapping[str, Any]] = []
@@ -66,7 +66,7 @@ class FileSeries:
         if self._writer is None:
             self._writer = self._next_file()
         if self._buffer:  # an empty row group is more than the readers of Hugging Face `datasets` 5.2 can take
-            self._writer.write_table(pa.Table.from_pylist(self._buffer, schema=self._schema))
+            self._writer.write_table(pa.Table.from_pylist(self._buffer, schema=self.schema))
         self._rows_in_file += len(self._buffer)
         self._buffer = []
         if self._rows_in_file >= self._rows_per_file:
@@ -76,4 +76,4 @@ class FileSeries:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._parts.append(self._folder / f"part-{self.split}-{len(self._parts):05d}.parquet")
         self._rows_in_file = 0
-        return pq.ParquetWriter(self._parts[-1], self._schema, compression="zstd")
+        return pq.ParquetWriter(self._parts[-1], self.schema, compression="zstd")

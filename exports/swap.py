@@ -10,6 +10,7 @@ from pathlib import Path
 from exports.file_series import TEST, TRAIN
 
 CARD = "README.md"
+CROISSANT = "croissant.json"
 CARD_START = "---\npretty_name: "
 CARD_TAG = "\n- provender\n"
 
@@ -58,6 +59,8 @@ def _require_dataset(folder: Path, names: Collection[str]) -> None:
 def _is_ours(entry: Path, names: Collection[str]) -> bool:
     if entry.name == CARD:
         return _is_card(entry)
+    if entry.name == CROISSANT:
+        return entry.is_file() and '"http://mlcommons.org/croissant/' in entry.read_text("utf-8", "replace")
     return entry.name in names and entry.is_dir() and all(_is_data(file) for file in entry.iterdir())
 
 

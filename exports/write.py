@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
@@ -15,10 +16,11 @@ import pyarrow.parquet as pq
 from exports import EXPORTS
 from exports.base import Export, Group, with_tools
 from exports.contents import Contents
+from exports.croissant import DataFile, croissant
 from exports.dataset_card import CardFacts, dataset_card
 from exports.file_series import TEST, FileSeries
 from exports.pair_rules import PairCounts
-from exports.swap import CARD, replacing, require_card
+from exports.swap import CARD, CROISSANT, replacing, require_card
 from exports.tool_split import in_test_split
 from records.tables import read_rows, write_text
 from records.types import stable_hash
@@ -101,10 +103,19 @@ def write_exports(
         contents.rows = {output.export.name: output.rows for output in outputs if output.files.exists}
         contents.test_rows = {output.export.name: output.test_files.rows for output in outputs}
         write_text(building / CARD, dataset_card(contents, card))
+        schemas = {output.export.name: output.files.schema for output in outputs}
+        write_text(building / CROISSANT, croissant(contents, card, list(_data_files(building)), schemas))
     if card.root is not None:
         prefix = out.resolve().relative_to(card.root.resolve()).as_posix() + "/"
         write_text(card.root / CARD, dataset_card(contents, card, prefix))
     return {output.export.name: output.rows for output in outputs}
+
+
+def _data_files(folder: Path) -> Iterator[DataFile]:
+    for path in sorted(folder.glob("*/*.parquet")):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        yield DataFile(path.relative_to(folder).as_posix(), digest, path.stat().st_size)
 
 
 def _open(export: Export, folder: Path, tools: bool, about: tuple[CardFacts, Contents]) -> _Output:

@@ -21,6 +21,14 @@ class ExportSettings(Section):
         description="The weakest preference that goes out: Llama 3 trains on better and significantly_better.",
     )
 
+    url: str = Field("", title="Homepage", description="Where the dataset is at home, for its Croissant metadata.")
+    creator: str = Field("", description="Who makes it, for its Croissant metadata.")
+    published: str = Field(
+        "",
+        pattern=r"^(\d{4}-\d{2}-\d{2})?$",
+        description="Date of publication for its Croissant metadata, such as 2026-05-01; none: no date.",
+    )
+
     def pair_rules(self) -> PairRules:
         """As the exports take them."""
         return PairRules(self.pairs_per_prompt, self.least_strength)

@@ -73,6 +73,7 @@ def export_kept(
     """
     selections, names = chosen
     kept = {record for selection in selections for record in selection.kept}
+    settings = ExportSettings.model_validate(description["config"].get("exports", {}))
     facts = CardFacts(
         name=description["name"],
         fingerprint=description["fingerprint"],
@@ -80,7 +81,10 @@ def export_kept(
         yield_table=render_markdown(Accounts.from_list(description["accounts"])),
         ended=description["ended"],
         heldout_tools=description["config"].get("heldout_tools", 0.0),
-        pairs=ExportSettings.model_validate(description["config"].get("exports", {})).pair_rules(),
+        pairs=settings.pair_rules(),
+        url=settings.url,
+        creator=settings.creator,
+        published=settings.published,
         root=folder.root if out == folder.dataset else None,
     )
     return write_exports(folder.used_shards(description["shards"]), kept, out, names, facts)

@@ -55,7 +55,8 @@ def front_matter(card: Path) -> dict[str, object]:
 def test_every_export_is_written_with_its_schema_and_counted(tmp_path: Path) -> None:
     dataset, counts = written(tmp_path, [chain(0) + chain(1), chain(2)], ["k0", "k2"])
     assert {name: rows for name, rows in counts.items() if rows} == {"sft": 2, "preference": 2, "rlvr": 2}
-    assert set(tree(dataset)) == {"README.md", *(f"{name}/train-00000-of-00001.parquet" for name in NAMES)}
+    files = {f"{name}/train-00000-of-00001.parquet" for name in NAMES}
+    assert set(tree(dataset)) == {"README.md", "croissant.json", *files}
     for name in NAMES:
         table = pq.read_table(dataset / name / "train-00000-of-00001.parquet")
         assert table.schema.equals(EXPORTS[name].schema)
@@ -89,7 +90,7 @@ def test_one_prompt_stands_in_rlvr_once_whatever_seed_it_came_from(tmp_path: Pat
 def test_an_empty_dataset_still_loads(tmp_path: Path, shards: list[list[dict[str, object]]]) -> None:
     dataset, counts = written(tmp_path, shards, [])
     assert set(counts.values()) == {0}
-    assert set(tree(dataset)) == {"README.md", "sft/train-00000-of-00001.parquet"}
+    assert set(tree(dataset)) == {"README.md", "croissant.json", "sft/train-00000-of-00001.parquet"}
     assert pq.read_table(dataset / "sft").schema.equals(EXPORTS["sft"].schema)
     file = pq.ParquetFile(dataset / "sft" / "train-00000-of-00001.parquet")
     assert file.num_row_groups == 0  # `datasets` takes the size of the first row group as its batch size
@@ -98,7 +99,7 @@ def test_an_empty_dataset_still_loads(tmp_path: Path, shards: list[list[dict[str
 def test_only_what_was_asked_for_is_written(tmp_path: Path) -> None:
     files = write_shards(tmp_path, chain(0))
     assert write_exports(files, ["k0"], tmp_path / "out", ["rlvr"], FACTS) == {"rlvr": 1}
-    assert set(tree(tmp_path / "out")) == {"README.md", "rlvr/train-00000-of-00001.parquet"}
+    assert set(tree(tmp_path / "out")) == {"README.md", "croissant.json", "rlvr/train-00000-of-00001.parquet"}
     with pytest.raises(KeyError, match="parquet-of-dreams"):
         write_exports(files, ["k0"], tmp_path / "out", ["parquet-of-dreams"], FACTS)
 
