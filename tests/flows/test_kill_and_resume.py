@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,8 @@ from served_model.rehearsal.launch import RehearsalServer
 from tests.flows.run_files import data_files, journaled
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 10
+KILLS = int(os.environ.get("PROVENDER_TEST_KILLS", "10"))
+"""Kills of one run; more than a test suite has time for show more moments."""
 
 CONFIG = """
 name = "killed"
@@ -30,12 +33,21 @@ lookahead = {lookahead}
 base_url = {urls}
 name = "rehearsal"
 max_in_flight = {in_flight}
+"""
+CODE_AND_MATH = """
 [[recipes]]
 use = "code/solve_with_tests"
 seeds = 14
 [[recipes]]
 use = "math/solve"
 seeds = 14
+"""
+NEUTRAL_SEEDS = 120
+NEUTRAL = """
+[[recipes]]
+use = "{root}/benchmarks/neutral_recipe.py:NEUTRAL"
+corpus = "{questions}"
+seeds = {seeds}
 """
 
 
@@ -96,7 +108,7 @@ def wait_until_none(mark: str) -> list[str]:
 
 @pytest.mark.heavy
 @pytest.mark.timeout(900)
-def test_rehearse_survives_ten_kills(tmp_path: Path, prefect_home: Path) -> None:
+def test_rehearse_survives_kills(tmp_path: Path, prefect_home: Path) -> None:
     def rehearse(out: Path) -> subprocess.Popen[bytes]:
         return command(prefect_home, "rehearse", "--out", out, "--seeds", "25", "--seed", "3", "--quiet")
 
@@ -118,7 +130,7 @@ def test_rehearse_survives_ten_kills(tmp_path: Path, prefect_home: Path) -> None
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_make_survives_kills_with_another_concurrency_and_other_endpoints_each_time(
     tmp_path: Path, prefect_home: Path
 ) -> None:
@@ -134,21 +146,83 @@ def test_make_survives_kills_with_another_concurrency_and_other_endpoints_each_t
     with server(keys[0]) as one, server(keys[1]) as two:
 
         def make(out: Path, in_flight: int, urls: list[str], lookahead: int) -> subprocess.Popen[bytes]:
-            config.write_text(CONFIG.format(urls=json.dumps(urls), in_flight=in_flight, lookahead=lookahead))
+            settings = CONFIG.format(urls=json.dumps(urls), in_flight=in_flight, lookahead=lookahead)
+            config.write_text(settings + CODE_AND_MATH)
             return command(prefect_home, "make", config, "--out", out, "--quiet")
 
         started = time.monotonic()
         finish(make(tmp_path / "reference", 64, [one], 16))
         longest = time.monotonic() - started
         out = tmp_path / "killed"
-        for in_flight, urls, lookahead in ((2, [one], 2), (64, [one, two], 16), (5, [two], 1), (17, [two, one], 4)):
+        kills = 0
+        for _ in range(max(4, KILLS - 6)):
+            in_flight, lookahead = rng.randint(1, 64), rng.randint(1, 16)
+            urls = rng.choice([[one], [two], [one, two], [two, one]])
             before, counts = journaled(out), [len(answered(file)) for file in keys]
-            kill_at_random(make(out, in_flight, urls, lookahead), rng, longest)
+            kills += kill_at_random(make(out, in_flight, urls, lookahead), rng, longest)
             for file, count in zip(keys, counts, strict=True):
                 assert not before & set(answered(file)[count:])
         finish(make(out, 9, [two], 3))
+    assert kills
     assert data_files(out) == data_files(tmp_path / "reference")
     assert len(list(out.glob("shards/*.parquet"))) == 6
+
+
+@contextmanager
+def answering_server() -> Iterator[str]:
+    """A model server that only counts; its base URL."""
+    arguments = [sys.executable, "-m", "benchmarks.answering_server", "--delay-ms=40", "--no-metrics"]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+        process.kill()
+
+
+def answered_by(urls: list[str]) -> int:
+    """Requests that the servers have answered, once none is at work any more."""
+    for _ in range(200):
+        stats = [json.load(urllib.request.urlopen(f"{url.removesuffix('v1')}stats", timeout=10)) for url in urls]
+        if not any(one["running"] for one in stats):
+            return sum(one["answered"] for one in stats)
+        time.sleep(0.05)
+    raise AssertionError("the servers do not come to rest")
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(3600)
+def test_the_server_counts_no_request_twice_but_those_in_flight(tmp_path: Path, prefect_home: Path) -> None:
+    """The neutral job, counted at the server: after a kill at most the requests in flight are asked again."""
+    config, rng, out = tmp_path / "run.toml", random.Random(11), tmp_path / "killed"
+    questions = tmp_path / "questions.jsonl"
+    rows = ({"id": f"s{n}", "question": f"What is the use of component number {n}?"} for n in range(NEUTRAL_SEEDS))
+    questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    job = NEUTRAL.format(root=ROOT, questions=questions, seeds=NEUTRAL_SEEDS)
+
+    def make(out: Path, in_flight: int, urls: list[str], lookahead: int) -> subprocess.Popen[bytes]:
+        settings = CONFIG.format(urls=json.dumps(urls), in_flight=in_flight, lookahead=lookahead)
+        config.write_text(settings.replace('name = "rehearsal"', 'name = "m"') + job)
+        return command(prefect_home, "make", config, "--out", out, "--quiet")
+
+    with answering_server() as one, answering_server() as two:
+        started = time.monotonic()
+        finish(make(tmp_path / "reference", 64, [one, two], 16))
+        longest = time.monotonic() - started
+        seen = answered_by([one, two])
+        assert seen == 2 * NEUTRAL_SEEDS
+        kills = 0
+        for _ in range(max(3, KILLS - 7)):
+            in_flight, lookahead = rng.randint(1, 64), rng.randint(1, 16)
+            held = len(journaled(out))
+            kills += kill_at_random(
+                make(out, in_flight, rng.choice([[one], [two], [one, two]]), lookahead), rng, longest
+            )
+            asked, seen = answered_by([one, two]) - seen, answered_by([one, two])
+            assert asked <= len(journaled(out)) - held + in_flight
+        held = len(journaled(out))
+        finish(make(out, 9, [two], 3))
+        assert answered_by([one, two]) - seen == 2 * NEUTRAL_SEEDS - held
+    assert kills
+    assert data_files(out) == data_files(tmp_path / "reference")
 
 
 @pytest.mark.heavy

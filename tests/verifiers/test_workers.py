@@ -91,7 +91,8 @@ async def test_a_sleeping_function_meets_the_wall_clock_bound(pool: ProcessPool)
 
 async def test_waiting_for_a_turn_does_not_count() -> None:
     pool = ProcessPool(1)
-    calls = [pool.run(time.sleep, 0.5, deadline_s=5, wall_s=4) for _ in range(10)]  # 5 s in all
+    await pool.run(math.sqrt, 4.0, deadline_s=5)  # the worker is up
+    calls = [pool.run(time.sleep, 1.1, deadline_s=5, wall_s=10) for _ in range(10)]  # 11 s in all
     assert await asyncio.gather(*calls) == [None] * 10
     await pool.aclose()
 
