@@ -16,6 +16,7 @@ from exports.base import MESSAGES, ORIGIN, Export, Group, Row, origin, prompt_an
 from exports.message_pairs import MessagePair, message_pairs
 from exports.probed import graded_pairs
 from exports.strength import Level, Strength, measure
+from exports.voted import apart, voted_pairs
 from records.types import canonical_json, stable_hash
 
 MOST = 16
@@ -34,11 +35,6 @@ compiled) or that ran into a wall clock is not a counter-example."""
 
 LOWER_REWARD = "lower_reward"
 """Why an accepted reply is the rejected side: another one is scored higher by the reward model."""
-
-MIN_CHOSEN_RATE, MIN_GAP, MIN_REJECTED_RATE = 0.8, 0.4, 0.0
-"""AceCoder's bounds for pairs of programs (arXiv 2502.01718), all exclusive: the chosen one passes more than 0.8 of the
-tests, over 0.4 more than the rejected one, and that one passes something: 0 is packaging noise more often than a
-mistake."""
 
 _FIELDS: list[tuple[str, pa.DataType]] = [
     ("id", pa.string()),
@@ -75,7 +71,8 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
     """At most MOST pairs per prompt, the first of which use each reply about equally often. No similar ones."""
     made: Counter[str] = Counter()
     places = {row["id"]: place for place, row in enumerate(group)}
-    for pair in chain(_contested(group, kept), message_pairs(group, kept), graded_pairs(group, kept)):
+    of_one_record = (message_pairs(group, kept), graded_pairs(group, kept), voted_pairs(group, kept))
+    for pair in chain(_contested(group, kept), *of_one_record):
         prompt = canonical_json(pair.prompt)
         strength = measure(pair.verifier, pair.chosen, pair.rejected)
         if made[prompt] < MOST and strength.level is not Level.SIMILAR:
@@ -140,9 +137,7 @@ def _pairs(contest: _Contest) -> Iterator[tuple[Row, Row]]:
 def _apart(chosen: Row, rejected: Row) -> bool:
     """Whether two programs differ enough in what they pass; replies that were not marked by tests always do."""
     good, bad = _pass_rate(chosen), _pass_rate(rejected)
-    if good is None or bad is None:
-        return True
-    return good > MIN_CHOSEN_RATE and round(good - bad, 9) > MIN_GAP and bad > MIN_REJECTED_RATE
+    return good is None or bad is None or apart(good, bad)
 
 
 def _pass_rate(row: Row) -> float | None:

@@ -116,6 +116,7 @@ def _sound(evidence: Mapping[str, Any]) -> float | None:
 
 MARGINS: Mapping[str, Margin] = {
     "code_tests": _by("pass_rate"),
+    "agreement": _by("test_pass_rate"),
     "reward_score": _by("score"),
     "majority_vote": _votes,
     "judged": _ballots,

@@ -18,6 +18,7 @@ from verifiers.tests_strength import TestsStrength
 
 SOFT_PASS_RATE = 1e-9  # more than nothing
 INDEPENDENT = "independent_"  # parts that hold solutions which only vote
+REPLY_OF = "reply_of_"  # before the name of such a part: the whole reply, for preference pairs (P4)
 
 
 class CodeSettings(Settings):

@@ -9,7 +9,7 @@ from typing import Any
 from generators.code.asking import PACKAGE, Asker
 from generators.code.dialects import DIALECTS
 from generators.code.feedback import feedback_text
-from generators.code.proving import INDEPENDENT, CodeSettings, checks_of, independent, needed_votes
+from generators.code.proving import INDEPENDENT, REPLY_OF, CodeSettings, checks_of, independent, needed_votes
 from generators.code.replies import read_code, read_revision, revised_code
 from generators.recipe import Resources
 from records.types import JSON, Call, Candidate, Message, Outcome, Record, Seed, stable_hash
@@ -85,8 +85,8 @@ async def _with_vote(
     number = len(independent(parts)) + 1
     about = {name: parts[name] for name in ("problem", "signature")}
     about["language"] = str(former.metadata["language"])
-    program, call = await ask_independent(Asker(former.seed, resources, former.attempt + 1), about, number)
-    return {**parts, f"{INDEPENDENT}{number}": program}, (*calls, call)
+    vote, call = await ask_independent(Asker(former.seed, resources, former.attempt + 1), about, number)
+    return {**parts, **vote}, (*calls, call)
 
 
 def about_task(about: Mapping[str, str]) -> dict[str, str]:
@@ -95,10 +95,12 @@ def about_task(about: Mapping[str, str]) -> dict[str, str]:
     return {**about, "rules": dialect.rules, "quiet": dialect.quiet}
 
 
-async def ask_independent(asker: Asker, about: Mapping[str, str], number: int) -> tuple[str, Call]:
-    """One more solution of the same task, written without sight of the first or of the tests."""
-    answer = await asker.ask("solution", SOLVER, about_task(about), label=f"{INDEPENDENT}{number}")
-    return read_code(answer.reply, about["language"]), answer.call(f"{INDEPENDENT}{number}")
+async def ask_independent(asker: Asker, about: Mapping[str, str], number: int) -> tuple[dict[str, str], Call]:
+    """One more solution of the same task, written without sight of the first or the tests: its parts and its call."""
+    name = f"{INDEPENDENT}{number}"
+    answer = await asker.ask("solution", SOLVER, about_task(about), label=name)
+    program = read_code(answer.reply, about["language"])
+    return {name: program, f"{REPLY_OF}{name}": answer.reply.text}, answer.call(name)
 
 
 def next_attempt(

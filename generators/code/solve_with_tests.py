@@ -4,7 +4,7 @@ In every language that the sandbox runs (`generators/code/dialects.py`). The rec
 2407.21783, section 4.3.1): problem inspired by a snippet, solution with its reasoning, static stage, tests, execution,
 and self-correction with the real error output. An independent solution of the same problem has to pass the tests, too.
 One accepted record: messages = (task with signature, reasoning with program), parts = (problem, signature, solution,
-tests, solution_reply, independent_1).
+tests, solution_reply, independent_1, reply_of_independent_1).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from generators.asking import Answer
 from generators.code.asking import Asker
 from generators.code.dialects import DIALECTS, CodeLanguage, prompt_for_tests
-from generators.code.proving import INDEPENDENT, CodeSettings, checks_of
+from generators.code.proving import CodeSettings, checks_of
 from generators.code.replies import Task, Unusable, gives_away, read_code, read_task
 from generators.code.revising import SOLVER, about_task, ask_independent, identity, messages_of, revise, voting_keys
 from generators.code.topics import topic_of
@@ -92,7 +92,8 @@ async def solve(recipe: str, seed: Seed, posed: Posed, resources: Resources) -> 
     }
     calls = [posed.answer.call("problem"), solution.call("solution"), tests.call("tests")]
     for number in range(1, settings.solutions):
-        parts[f"{INDEPENDENT}{number}"], call = await ask_independent(asker, about, number)
+        vote, call = await ask_independent(asker, about, number)
+        parts |= vote
         calls.append(call)
     metadata = _metadata(posed, resources)
     name = identity(recipe, seed, 0, calls, resources)

@@ -12,10 +12,12 @@ import pytest
 import pytest_asyncio
 from pydantic import ValidationError
 
+from exports import preference
 from generators.code.dialects import DIALECTS, prompt_for_tests
 from generators.code.feedback import feedback_text
 from generators.code.solve_with_tests import RECIPE, SolveWithTests, posing
 from generators.recipe import Resources, SeedRefused
+from records.schema import record_row
 from records.types import Candidate, Outcome, Record, Seed, Verdict
 from sandbox import open_sandbox
 from served_model.prompts import load_prompt
@@ -509,6 +511,11 @@ async def test_a_wrong_vote_does_not_decide(judges: VerifierResources) -> None:
     aside = records[-1].verdicts[-1].evidence["set_aside"]
     assert list(aside) == [records[-1].candidate.calls[3].key]
     assert records[-1].candidate.metadata["change"] == "vote"
+    row = record_row(records[-1], True, "test")
+    [pair] = preference.rows_of([row], {row["id"]})  # the right solution over the wrong one, by the accepted tests
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == (block(RIGHT), block(WRONG))
+    assert (pair["verifier"], pair["margin"], pair["strength"]) == ("agreement", 0.8, "significantly_better")
+    assert pair["rejected_id"] == f"{row['id']}/independent_1"
 
 
 async def test_a_vote_that_is_no_program_is_none(judges: VerifierResources) -> None:
