@@ -86,8 +86,8 @@ def _sides(row: Row, evidence: Mapping[str, Any]) -> Iterator[tuple[_Side, str]]
     for number, (vote, passed) in enumerate(zip(evidence["votes"], evidence["matrix"], strict=False), 1):
         name = f"independent_{number}"
         text = parts.get(f"{REPLY}{name}", "")
-        if text.strip() and passed and name in calls:
-            rate = passed.count("1") / len(passed)
+        if text.strip() and name in calls:
+            rate = passed.count("1") / max(1, len(passed))
             marked = _marked(row, name, rate) | {"model": calls[name]["model"], "reason": "failed_assertion"}
             yield _Side(marked, text, rate), vote
 
