@@ -460,14 +460,19 @@ FIELDS = {
     "original": "def f(x):\n    return x",
     "rebuilt": "def f(y):\n    return y",
     "reply_form": "{}",
-    "entry_point": "f",
     "translation": "function f(x) { return x; }",
     "rules": DIALECTS["python"].rules,
     "quiet": DIALECTS["python"].quiet,
     **posing("python"),
 }
 PROMPTS = ["problem", "solution", "revise", "example", "evolve", "document", "rebuild", "explain", "failed"]
-PROMPTS += ["translate", "retranslate", "translation", *(prompt_for_tests(language) for language in DIALECTS)]
+PROMPTS += [
+    "translate",
+    "retranslate",
+    "translation",
+    "translation_to_form",
+    *(prompt_for_tests(language) for language in DIALECTS),
+]
 
 
 @pytest.mark.parametrize("name", [*PROMPTS, "fidelity"])
