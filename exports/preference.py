@@ -91,13 +91,14 @@ def _contested(group: Group, kept: Set[str]) -> Iterator[MessagePair]:
 def _contests(group: Group, kept: Set[str]) -> dict[tuple[str, str], _Contest]:
     contests: dict[tuple[str, str], _Contest] = {}
     for row in group:
+        checks = [check for check in row["checks"] if check["kind"] in FAILED_AT_WORK]
+        if not checks:
+            continue
         prompt, reply = prompt_and_reply(row)
         text = "\n".join(message["content"] for message in reply).strip()
-        checks = row["checks"] if prompt and text else ()
-        for check in checks:
-            if check["kind"] in FAILED_AT_WORK:
-                key = (canonical_json(prompt), _check_key(check))
-                _enter(contests.setdefault(key, _Contest(check["kind"])), row, text, kept)
+        for check in checks if prompt and text else ():
+            key = (canonical_json(prompt), _check_key(check))
+            _enter(contests.setdefault(key, _Contest(check["kind"])), row, text, kept)
     return contests
 
 

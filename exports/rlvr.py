@@ -57,7 +57,7 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
     """One row per kept record whose prompt has a ground truth."""
     for row in group:
         found = _ground_truth(row) if row["id"] in kept else None
-        prompt = prompt_of(row)
+        prompt = prompt_of(row) if found is not None else []
         if found is not None and prompt:
             verifier, ground_truth = found
             yield {

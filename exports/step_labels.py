@@ -44,7 +44,7 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
 
     A record that only corrects or cites a solution has its own steps judged first; that verdict counts.
     """
-    for row in group:
+    for row in filter(_is_labelled, group):
         steps = split_steps(json.loads(row["parts"]).get("response", ""))
         found = _find(row, row["id"] in kept, len(steps)) if steps else None
         if found is not None:
@@ -59,6 +59,14 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
                 "labelled_by": found.labelled_by,
                 **origin(row),
             }
+
+
+def _is_labelled(row: Row) -> bool:
+    """Whether a verdict may hold labels: most records have none, and cutting a solution costs more than looking."""
+    return any(
+        verdict["check"] == "step_rollouts" or (verdict["check"] == "judged" and SOUND_STEPS in verdict["evidence"])
+        for verdict in row["verdicts"]
+    )
 
 
 def _find(row: Row, is_kept: bool, steps: int) -> _Labels | None:

@@ -13,6 +13,7 @@ STEPS = "1. A cat has 4 legs.\n2. Three cats have 13 legs.\n\nSo \\boxed{13}"
 def row(identity: str, verdicts: list[dict[str, Any]], outcome: str = "pass", **metadata: Any) -> dict[str, Any]:
     return {
         "id": identity,
+        "chain_id": identity,
         "recipe": "math/x",
         "messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": STEPS}],
         "parts": json.dumps({"question": "q", "response": STEPS}),
