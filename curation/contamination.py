@@ -9,8 +9,9 @@ item shorter than 8 words can only be found as a whole prompt.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,20 @@ class Contamination:
                 self._whole[item.words].append(number)
             for place, gram in enumerate(_ngrams(item.words)):
                 self._places[gram].append((number, place))
+
+    def afresh(self) -> Contamination:
+        """The same benchmarks, of which nothing has been found yet; the index is shared."""
+        other = copy.copy(self)
+        other._matched, other._rows = set(), Counter()
+        return other
+
+    def joined(self, parts: Iterable[Contamination]) -> Contamination:
+        """What has been found of the same benchmarks in all parts of a dataset."""
+        whole = self.afresh()
+        for part in parts:
+            whole._matched |= part._matched
+            whole._rows.update(part._rows)
+        return whole
 
     def find(self, row: DatasetRow) -> Match | None:
         """The nearest benchmark item that the row holds: a whole prompt first, then by coverage, then in file order."""

@@ -1,4 +1,4 @@
-"""Chooses which accepted records make the dataset: in seed order, no exact duplicate, balanced, no more than asked.
+"""Chooses which accepted records make the dataset: in seed order, no duplicate, curated, balanced, no more than asked.
 
 Balance (`records.limits.Limits`) is decided as the records come: one of a limited kind waits while it would pass its
 share, and comes in, the oldest first, when others have made room. What waits in the end is dropped (`over_share`). The
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curation.best_of import ranked
+from curation.screens import Screens
 from records.limits import Limits
 from records.types import Drop
 
@@ -33,6 +34,7 @@ class _Entry:
     recipe: str
     kind: str
     values: Mapping[str, str]  # of the metadata keys that may not repeat
+    bands: tuple[bytes, ...] = ()  # what near duplicates are found by, where they are looked for
 
     def drop(self, reason: str, **evidence: Any) -> Drop:
         return Drop(self.id, self.recipe, "select", reason, evidence)
@@ -48,6 +50,7 @@ class Selection:
 
     target: int | None
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    screens: Screens | None = None
     entered: int = 0
     kept: list[str] = field(default_factory=list)
     _dropped: list[Drop] = field(default_factory=list)
@@ -92,16 +95,24 @@ class Selection:
             self._dropped.append(entry.drop("exact_duplicate", duplicate_of=self._seen[digest]))
         elif self.full:
             self._dropped.append(entry.drop("over_target", target=self.target))
-        elif not self._repeats(entry):
+        elif not self._repeats(entry) and not self._screened(entry, row["messages"]):
             self._seen[digest] = entry.id
             self._enter(entry)
 
     def _entry(self, row: Mapping[str, Any]) -> _Entry:
+        bands = self.screens.bands(row["messages"]) if self.screens else ()
         if not (self.limits.shares or self.limits.repeats):
-            return _Entry(row["id"], row["recipe"], "", {})
+            return _Entry(row["id"], row["recipe"], "", {}, bands)
         metadata = json.loads(row["metadata"])
         values = {name: str(metadata[name]) for name in self.limits.repeats if name in metadata}
-        return _Entry(row["id"], row["recipe"], str(metadata.get("kind", "")), values)
+        return _Entry(row["id"], row["recipe"], str(metadata.get("kind", "")), values, bands)
+
+    def _screened(self, entry: _Entry, messages: Sequence[Mapping[str, Any]]) -> bool:
+        """Drop the record where curation finds something."""
+        found = self.screens and (self.screens.by_itself(messages) or self.screens.like(entry.bands))
+        if found:
+            self._dropped.append(entry.drop(found.reason, **found.evidence))
+        return bool(found)
 
     def _repeats(self, entry: _Entry) -> bool:
         """Drop the record where a value of it stands often enough already; a record of a limited kind gives way."""
@@ -128,6 +139,8 @@ class Selection:
         if self._waiting.get(entry.kind, {}).pop(holder, None) is None:
             self.kept.remove(holder)
             self._kinds[entry.kind] -= 1
+            if self.screens:
+                self.screens.release(holder)
         self._dropped.append(entry.drop("contradicted", by=winner))
 
     def _enter(self, entry: _Entry) -> None:
@@ -143,7 +156,18 @@ class Selection:
             queue = next((queue for kind, queue in self._waiting.items() if queue and self._has_room(kind)), None)
             if queue is None:
                 return
-            self._keep(queue.pop(next(iter(queue))))
+            self._admit(queue.pop(next(iter(queue))))
+
+    def _admit(self, entry: _Entry) -> None:
+        """There is room for it now; one like it may have come in while it waited."""
+        found = self.screens.like(entry.bands) if self.screens else None
+        if found is None:
+            self._keep(entry)
+            return
+        self._chosen.pop(entry.id)
+        for name, value in entry.values.items():
+            self._holders[name, value].remove(entry.id)
+        self._dropped.append(entry.drop(found.reason, **found.evidence))
 
     def _has_room(self, kind: str) -> bool:
         share = self.limits.shares.get(kind)
@@ -152,6 +176,8 @@ class Selection:
     def _keep(self, entry: _Entry) -> None:
         self.kept.append(entry.id)
         self._kinds[entry.kind] += 1
+        if self.screens:
+            self.screens.keep(entry.id, entry.bands)
 
 
 def content_hash(messages: Iterable[Mapping[str, str]]) -> bytes:

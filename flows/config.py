@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from flows.config_errors import describe
 from flows.config_section import Section
+from flows.curation_settings import CurationSettings
 from flows.engine_settings import EngineSettings
 from flows.errors import ConfigError
 from flows.export_settings import ExportSettings
@@ -182,6 +183,7 @@ class RunConfig(Section):
     sandbox: SandboxSettings = SandboxSettings()
     observe: ObserveSettings = ObserveSettings()
     judging: JudgingSettings = JudgingSettings()
+    curation: CurationSettings = CurationSettings()
     exports: ExportSettings = ExportSettings()
     safety: SafetySettings | None = Field(None, description="What a guard must find of each record; none: not asked.")
     rehearsal: RehearsalSettings | None = Field(None, description="Set by provender rehearse; no model is asked then.")

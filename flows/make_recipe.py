@@ -133,7 +133,11 @@ class RecipeScheduler:
         self.result.accounts.add(Accounts.from_json(read_extra(seeds, "provender.accounts")))
         self.result.accounts.add(summary.accounts)
         selection = self.result.selection
-        selection.add(read_rows([self.folder.shard(self.plan.slug, summary.shard)], selection.columns))
+        rows = read_rows([self.folder.shard(self.plan.slug, summary.shard)], selection.columns)
+        if selection.screens:  # milliseconds a record, which the requests under way must not wait for
+            await asyncio.to_thread(selection.add, rows)
+        else:
+            selection.add(rows)
         if summary.cut:
             self.result.ended = summary.cut
             self._put_off += summary.cut.startswith(PUT_OFF)

@@ -7,7 +7,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 import corpus
 from corpus.attempts import SAME_RUN
 from corpus.errors import CorpusError
+from curation.screens import NOTHING, ScreenRules, Screens
 from curation.selection import Selection
 from flows.config import RecipeChoice, RunConfig
 from flows.config_errors import describe
@@ -41,6 +42,7 @@ class RecipePlan:
     slug: str  # orders and names its files: "00-math-solve"
     code_hash: str  # of its prompts, or of the user's file
     upstream: int | None = None  # index of the recipe of the same run whose attempts are its corpus
+    curation: ScreenRules = NOTHING  # shared by all recipes of the run
 
     @property
     def pattern(self) -> str:
@@ -48,9 +50,10 @@ class RecipePlan:
         return pattern_of(self.choice, self.recipe)
 
     def selection(self) -> Selection:
-        """Nothing chosen yet: the target, and the balance that the recipe asks for."""
+        """Nothing chosen yet: the target, the balance that the recipe asks for, and the run's curation."""
         limits = self.recipe.limits
-        return Selection(self.choice.target, limits(self.settings) if limits else Limits())
+        screens = Screens(self.curation) if self.curation else None
+        return Selection(self.choice.target, limits(self.settings) if limits else Limits(), screens)
 
     def inputs(self) -> dict[str, Any]:
         """What of it affects rows. Reads the whole corpus once. Raises ConfigError."""
@@ -103,15 +106,18 @@ class RunPlan:
         }
 
     def _upstream_inputs(self, plan: RecipePlan) -> dict[str, Any]:
-        """A target decides which attempts there are, so for those who read them it cannot be raised later."""
+        """A target and curation decide which attempts there are: for those who read them they cannot change later."""
         if plan.upstream is None:
             return {}
-        return {"upstream": plan.upstream, "upstream_target": self.recipes[plan.upstream].choice.target}
+        curation = {"upstream_curation": plan.curation.to_json()} if plan.curation else {}
+        return {"upstream": plan.upstream, "upstream_target": self.recipes[plan.upstream].choice.target, **curation}
 
 
 def resolve(config: RunConfig) -> RunPlan:
     """Look up recipes and validate their settings. Raises ConfigError with one line."""
-    return RunPlan(config, tuple(resolve_recipe(config, index) for index in range(len(config.recipes))))
+    curation = config.curation.rules()
+    recipes = (resolve_recipe(config, index) for index in range(len(config.recipes)))
+    return RunPlan(config, tuple(replace(recipe, curation=curation) for recipe in recipes))
 
 
 def resolve_recipe(config: RunConfig, index: int) -> RecipePlan:

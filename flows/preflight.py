@@ -34,11 +34,16 @@ async def preflight(plan: RunPlan, folder: RunFolder) -> None:
 
 
 def require_inputs(plan: RunPlan, folder: RunFolder) -> None:
-    """Refuse an empty corpus, a missing API key and a full disk. Raises ConfigError."""
+    """Refuse an empty corpus, a missing API key, a benchmark that cannot be read, a full disk.
+
+    Raises ConfigError, CurationError.
+    """
     require_runner(plan.config.engine)
     run_store(plan.config, plan.config.name)
     for settings in plan.config.models.values():
         api_key(settings)
+    for recipe in plan.recipes:
+        _ = recipe.curation.contamination  # its benchmarks are read, or refused, before anything is paid
     for line in _corpus_faults(plan, folder):
         raise ConfigError(line)
     existing = next(parent for parent in (folder.root, *folder.root.resolve().parents) if parent.exists())

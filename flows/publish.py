@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from audit.chains import scan
+from audit.duplicates import benchmark_tables, duplicates_table
 from audit.proofs import COLUMNS, Proofs
 from audit.report import ReportFacts, ReportTable, write_report
 from audit.yield_table import render_markdown
+from curation.screens import benchmark_reports
 from curation.selection import Selection
 from exports import DATASET
 from exports.dataset_card import CardFacts
@@ -53,6 +55,7 @@ def publish(
         "exports": dict(exports),
         "budget": spent(spending),
         "judges": accuracies(folder, shards),
+        "benchmarks": [line.to_json() for line in benchmark_reports(one.screens for one in selections)],
         "sha256": checksums(folder, shards),
         "state": "complete",
     }
@@ -106,6 +109,8 @@ def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[Repo
             *tables,
             *_proofs(folder, description),
             *judging_tables(folder, description["shards"]),
+            *duplicates_table(read_rows([folder.drops]), folder.used_shards(description["shards"])),
+            *benchmark_tables(description.get("benchmarks", ())),
             *_pairs(folder),
             *_cost(description),
             *cache_tables(description.get("prefix_cache", {})),

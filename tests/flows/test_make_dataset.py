@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
+from curation.errors import CurationError
 from flows.config import RunConfig, validate_config
 from flows.errors import ConfigError, UserError
 from flows.make_dataset import make_dataset, run
@@ -170,3 +172,32 @@ async def test_another_number_of_seeds_is_another_run(url: str, tmp_path: Path) 
     await run(config(url, [{"use": "math/solve", "seeds": 5}]), str(tmp_path))
     with pytest.raises(ConfigError, match="seeds was 5, is 6"):
         await run(config(url, [{"use": "math/solve", "seeds": 6}]), str(tmp_path))
+
+
+async def test_curation_counts_before_the_target_and_is_told_in_the_report(url: str, tmp_path: Path) -> None:
+    recipes = [{"use": "math/solve", "seeds": 12}]
+    plain = await run(config(url, recipes), str(tmp_path))
+    rows = pq.read_table(tmp_path / "dataset" / "sft").to_pylist()
+    question = rows[0]["messages"][0]["content"]
+    (tmp_path / "exam.jsonl").write_text(json.dumps({"id": "item 7", "question": question}) + "\n")
+    shards = {path.name: path.read_bytes() for path in RunFolder(tmp_path).shards()}
+    curation = {"benchmarks": [str(tmp_path / "exam.jsonl")], "near_duplicates": True}
+    curated = await run(config(url, recipes, curation=curation), str(tmp_path))
+    assert {path.name: path.read_bytes() for path in RunFolder(tmp_path).shards()} == shards, "nothing is made anew"
+    assert 0 < curated.total < plain.total
+    kept = pq.read_table(tmp_path / "dataset" / "sft").to_pylist()
+    assert not [row for row in kept if row["messages"][0]["content"] == question]
+    drops = [row for row in pq.read_table(tmp_path / "drops.parquet").to_pylist() if row["stage"] == "select"]
+    assert {"exact_prompt", "near_duplicate"} <= {row["reason"] for row in drops}
+    (benchmark,) = RunFolder(tmp_path).read_run()["benchmarks"]
+    assert (benchmark["benchmark"], benchmark["matched"], benchmark["contaminated"]) == ("exam", 1, True)
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "Duplicates and contamination" in page
+    assert "exam: item item 7, 100% of its words" in page
+
+
+async def test_a_benchmark_that_is_missing_is_refused_before_anything_is_asked(url: str, tmp_path: Path) -> None:
+    curation = {"benchmarks": [str(tmp_path / "gone.jsonl")]}
+    with pytest.raises(CurationError, match=r"gone.jsonl: no such file"):
+        await run(config(url, [{"use": "math/solve", "seeds": 1}], curation=curation), str(tmp_path / "run"))
+    assert not list((tmp_path / "run").glob("journal/*"))
