@@ -26,7 +26,8 @@ FAILED_AT_WORK: Mapping[str, frozenset[str]] = {
     "code_tests": frozenset({"failed_assertion", "runtime_error", "signal", "timeout_cpu", "memory", "output"}),
     "math_answer": frozenset({"wrong_answer"}),
     "majority_vote": frozenset({"minority_answer"}),
-    "judged": frozenset({"not_sound_steps"}),  # a right answer by a wrong step, beside one by sound steps
+    # a right answer by a wrong step, beside one by sound steps; a program that a judge found wrong or unclear
+    "judged": frozenset({"not_sound_steps", "not_correct", "not_style"}),
     "reward_score": frozenset({"low_score"}),
     "safety": frozenset({"unsafe_negative"}),  # where the config wants unsafe replies as the rejected side
 }
@@ -130,7 +131,8 @@ def _pairs(contest: _Contest) -> Iterator[tuple[Row, Row]]:
     seen: set[tuple[int, int]] = set()
     for turn in range(MOST if passed and failed else 0):
         pair = (turn % len(passed), turn % len(failed))
-        if pair not in seen and _apart(passed[pair[0]], failed[pair[1]]):
+        marked = contest.verifier == "code_tests"  # what only a judge refused passes all tests
+        if pair not in seen and (not marked or _apart(passed[pair[0]], failed[pair[1]])):
             yield passed[pair[0]], failed[pair[1]]
         seen.add(pair)
 

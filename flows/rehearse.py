@@ -42,14 +42,15 @@ from verifiers.safety_settings import SafetySettings
 
 MODEL = "rehearsal"
 SMALLER: Mapping[str, Mapping[str, Any]] = {
-    "code/solve_with_tests": {"cpu_s": 2.0},  # planted endless loops use all of it
-    "code/evolve": {"cpu_s": 2.0},
+    "code/solve_with_tests": {"cpu_s": 2.0, "judge": True},  # planted endless loops use all of it
+    "code/evolve": {"cpu_s": 2.0, "judge": True},
     "code/backtranslate": {"cpu_s": 2.0},
     "math/code_interleaved": {"samples": 1},
     "math/label_steps": {"rollouts": 2},
     "math/evolve": {"samples": 3},
 }
-"""Settings with which a recipe asks for less than it would of a real model: a rehearsal is to end within minutes."""
+"""Settings with which a recipe asks for less than it would of a real model, since a rehearsal is to end within minutes;
+and with what is off by default, so that it is rehearsed."""
 FEWER: Mapping[str, int] = {"tool_use/": 8, "code/evolve": 4, "code/translate": 3, "code/backtranslate": 3}
 """Of domains that execute much per seed, one seed in so many, unless `--recipes` asks for recipes by name."""
 SOLVE, TRANSLATE = "code/solve_with_tests", "code/translate"

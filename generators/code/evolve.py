@@ -23,6 +23,7 @@ from generators.code.revising import revise as revise_solution
 from generators.code.solve_with_tests import WRITER, Posed, posing, read_posed, solve
 from generators.recipe import Recipe, Resources, SeedRefused
 from records.types import Candidate, Record, Seed, stable_seed
+from verifiers.judged import Judged
 from verifiers.must_fail import MustFail
 
 NAME = "code/evolve"
@@ -73,7 +74,8 @@ async def revise(attempts: Sequence[Record], resources: Resources) -> Candidate 
 
 
 def _with_parent(candidate: Candidate, parent: str) -> Candidate:
-    """The candidate with the check that the parent's solution does not do; it stands last, as it needs proved tests."""
+    """The candidate with the check that the parent's solution does not do. It needs proved tests, and is cheaper than a
+    judge."""
     entry_point, former = (str(candidate.metadata[name]) for name in ("entry_point", "parent_entry_point"))
     language = str(candidate.metadata["language"])
     append = ""
@@ -83,7 +85,9 @@ def _with_parent(candidate: Candidate, parent: str) -> Candidate:
         append = f"\n\n{entry_point} = {former}\n"
     limits = limits_of(language, MustFail.cpu_s, MustFail.memory_mb)
     check = MustFail(language, candidate.parts["tests"], PARENT, append, *limits)
-    return replace(candidate, parts={**candidate.parts, PARENT: parent}, checks=(*candidate.checks, check))
+    executed = tuple(one for one in candidate.checks if not isinstance(one, Judged))
+    judged = candidate.checks[len(executed) :]
+    return replace(candidate, parts={**candidate.parts, PARENT: parent}, checks=(*executed, check, *judged))
 
 
 RECIPE = Recipe(

@@ -16,6 +16,7 @@ CHECKED = {
     "code_tests": "The solution did not pass the tests",
     "tests_strength": "The tests accept the solution, but they prove too little",
     "same_behaviour": "The program does not do what the original does",
+    "judged": "A reviewer found the solution not good enough",
     "agreement": "Independent solutions of the task do not pass these tests, though the solution does",
 }
 
@@ -38,6 +39,8 @@ EXPLAINED = {
     "low_branch_coverage": "add tests that take the branches listed; keep the others",
     "surviving_mutants": "the tests still pass when the solution is changed as listed; add tests that notice",
     "tests_weakened": "the new tests notice or reach less of the solution than those they replace",
+    "not_correct": "it does not do what the task asks for every input",
+    "not_style": "it is right, and not clear enough to learn from",
     "outvoted": "more solutions fail these tests than pass: solution and tests may share one mistake about the task",
 }
 
@@ -78,7 +81,17 @@ def _facts(evidence: Mapping[str, Any]) -> Iterator[str]:
             )
     if evidence.get("program"):
         yield from ("This program passes the tests:", str(evidence["program"]).rstrip())
+    yield from _reviews(evidence)
     yield from _execution(evidence)
+
+
+def _reviews(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """What the judges said about each criterion that they did not find met."""
+    criteria = evidence.get("criteria")
+    failed = [name for name, found in criteria.items() if found["outcome"] == "fail"] if criteria else []
+    for ballot in _items(evidence, "ballots"):
+        if ballot.get("key") in evidence.get("rests_on", ()):
+            yield from (f"- {name}: {ballot['rationales'][name]}" for name in failed if name in ballot["rationales"])
 
 
 def _execution(evidence: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from generators.code.dialects import DIALECTS
+from generators.code.judging import is_refused_by_judge, quality_check
 from generators.recipe import Settings
 from records.types import JSON, Check, Outcome, Record
 from verifiers.agreement import Agreement
@@ -30,7 +31,9 @@ class CodeSettings(Settings):
     `solutions` counts the solutions that are written independently for each problem, the example's own among them; up
     to `max_solutions` where they do not agree about the tests. 1 leaves the vote out, and so does 0 for `max_mutants`
     leave out the trial of the tests by mutants, coverage and reruns. `cpu_s` and `memory_mb` are raised to what a
-    language's runtime needs.
+    language's runtime needs. With `judge`, a judge also scores the program for correctness and style, and both must be
+    1; what it refuses is written again up to `judge_rounds` times where the problem's pass-rate difficulty is
+    `revise_from` or harder, and rejected where it is easier.
     """
 
     temperature: float = Field(0.7, ge=0, le=2)
@@ -47,6 +50,10 @@ class CodeSettings(Settings):
     min_branch_coverage: float = Field(0.9, ge=0, le=1)
     max_mutants: int = Field(12, ge=0, le=1000)
     reruns: int = Field(2, ge=0, le=20)
+    judge: bool = False
+    judge_votes: int = Field(1, ge=1, le=15)
+    revise_from: Literal["easy", "medium", "hard", "never"] = "medium"
+    judge_rounds: int = Field(5, ge=0, le=20)
     cpu_s: float = Field(5.0, gt=0, le=600)
     memory_mb: int = Field(256, ge=32, le=16_384)
 
@@ -88,6 +95,8 @@ def checks_of(
         failures = failed_solutions(attempts, parts["solution"])
         votes = min(needed_votes(attempts, parts), settings.max_solutions - 1)
         checks.append(Agreement(language, tests, solutions, keys, failures, votes, rate, **limits))
+    if settings.judge:
+        checks.append(quality_check(language, settings.judge_votes))
     return tuple(checks)
 
 
@@ -134,8 +143,9 @@ def former_tests(attempts: Sequence[Record], parts: Mapping[str, str]) -> str:
 
 
 def failed_solutions(attempts: Sequence[Record], solution: str) -> int:
-    """How many different solutions of the chain were refused before this one was written."""
-    return len({record.candidate.parts["solution"] for record in attempts} - {solution})
+    """How many different solutions of the chain failed before this one was written; a judge's refusal is no failure."""
+    failed = (record for record in attempts if not is_refused_by_judge(record))
+    return len({record.candidate.parts["solution"] for record in failed} - {solution})
 
 
 def needed_votes(attempts: Sequence[Record], parts: Mapping[str, str]) -> int:

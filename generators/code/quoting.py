@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-TAGS = ("snippet", "problem", "signature", "solution", "tests", "feedback", "code", "documentation", "translation")
+TAGS = (
+    *("snippet", "problem", "signature", "solution", "tests", "feedback", "review", "code", "documentation"),
+    "translation",
+)
 TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)
 
 

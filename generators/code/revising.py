@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from generators.code.asking import PACKAGE, Asker
-from generators.code.dialects import DIALECTS
+from generators.code.asking import Asker
+from generators.code.attempt import SOLVER, ask_independent, next_attempt
 from generators.code.feedback import feedback_text
-from generators.code.proving import INDEPENDENT, REPLY_OF, CodeSettings, checks_of, independent, needed_votes
-from generators.code.replies import read_code, read_revision, revised_code
+from generators.code.improving import improve
+from generators.code.judging import is_refused_by_judge
+from generators.code.proving import CodeSettings, independent, needed_votes
+from generators.code.replies import read_revision, revised_code
 from generators.recipe import Resources
-from records.types import JSON, Call, Candidate, Message, Outcome, Record, Seed, stable_hash
-from served_model.prompts import load_prompt
+from records.types import Call, Candidate, Outcome, Record
 from verifiers.agreement import Agreement
 from verifiers.code_blocks import fenced
-
-SOLVER = "solver"
 
 REVISION_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -36,11 +34,15 @@ async def revise(attempts: Sequence[Record], resources: Resources) -> Candidate 
     """The next attempt of a chain whose last one failed, or None when the rounds are spent.
 
     The model sees what the deciding check reported and rewrites the solution or the tests; the other part stays. Where
-    independent solutions do not agree about the tests, another one is asked for first.
+    independent solutions do not agree about the tests, another one is asked for first. What only a judge refused is
+    written again by `improve`.
     """
     settings: CodeSettings = resources.settings
     last = attempts[-1]
-    if last.deciding.outcome is not Outcome.FAIL or len(attempts) > settings.rounds:
+    if is_refused_by_judge(last):
+        return await improve(attempts, resources)
+    rounds = settings.rounds + sum(map(is_refused_by_judge, attempts))
+    if last.deciding.outcome is not Outcome.FAIL or len(attempts) > rounds:
         return None
     if _needs_a_vote(attempts, settings):
         return await _with_another_solution(attempts, resources)
@@ -87,66 +89,3 @@ async def _with_vote(
     about["language"] = str(former.metadata["language"])
     vote, call = await ask_independent(Asker(former.seed, resources, former.attempt + 1), about, number)
     return {**parts, **vote}, (*calls, call)
-
-
-def about_task(about: Mapping[str, str]) -> dict[str, str]:
-    """The fields of the prompt for a solution."""
-    dialect = DIALECTS[about["language"]]
-    return {**about, "rules": dialect.rules, "quiet": dialect.quiet}
-
-
-async def ask_independent(asker: Asker, about: Mapping[str, str], number: int) -> tuple[dict[str, str], Call]:
-    """One more solution of the same task, written without sight of the first or the tests: its parts and its call."""
-    name = f"{INDEPENDENT}{number}"
-    answer = await asker.ask("solution", SOLVER, about_task(about), label=name)
-    program = read_code(answer.reply, about["language"])
-    return {name: program, f"{REPLY_OF}{name}": answer.reply.text}, answer.call(name)
-
-
-def next_attempt(
-    attempts: Sequence[Record],
-    parts: Mapping[str, str],
-    calls: tuple[Call, ...],
-    notes: Mapping[str, JSON],
-    resources: Resources,
-) -> Candidate:
-    """The former attempt with other parts, and the checks that hold for it now."""
-    former = attempts[-1].candidate
-    attempt = former.attempt + 1
-    metadata = {**_kept(former.metadata), "self_corrected": True, **notes}
-    return replace(
-        former,
-        id=identity(former.recipe, former.seed, attempt, calls, resources),
-        messages=messages_of(parts, str(metadata["language"])),
-        parts=parts,
-        checks=checks_of(parts, {**metadata, "keys": voting_keys(calls)}, resources.settings, attempts),
-        calls=calls,
-        attempt=attempt,
-        revises=former.id,
-        metadata=metadata,
-    )
-
-
-def _kept(metadata: Mapping[str, JSON]) -> dict[str, JSON]:
-    """What holds for every attempt of a chain."""
-    return {name: value for name, value in metadata.items() if name not in ("change", "diagnosis")}
-
-
-def identity(recipe: str, seed: Seed, attempt: int, calls: Sequence[Call], resources: Resources) -> str:
-    """The id of a candidate: what it was made from."""
-    return stable_hash(recipe, seed.id, str(resources.round), str(attempt), *(call.key for call in calls))
-
-
-def voting_keys(calls: Sequence[Call]) -> list[str]:
-    """Journal keys of the solutions that only vote, in their order."""
-    numbered = [
-        (int(call.part.removeprefix(INDEPENDENT)), call.key) for call in calls if call.part.startswith(INDEPENDENT)
-    ]
-    return [key for _, key in sorted(numbered)]
-
-
-def messages_of(parts: Mapping[str, str], language: str) -> tuple[Message, ...]:
-    """The training example: the task as a user would put it, and the reply with its reasoning."""
-    signature = fenced(parts["signature"], language)
-    question = load_prompt(PACKAGE, "example").render(problem=parts["problem"], signature=signature)
-    return (*question, Message("assistant", parts["solution_reply"]))

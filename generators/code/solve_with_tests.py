@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from generators.asking import Answer
 from generators.code.asking import Asker
+from generators.code.attempt import SOLVER, about_task, ask_independent, identity, messages_of, voting_keys
 from generators.code.dialects import DIALECTS, CodeLanguage, prompt_for_tests
 from generators.code.proving import CodeSettings, checks_of
 from generators.code.replies import Task, Unusable, gives_away, read_code, read_task
-from generators.code.revising import SOLVER, about_task, ask_independent, identity, messages_of, revise, voting_keys
+from generators.code.revising import revise
 from generators.code.topics import topic_of
 from generators.recipe import Recipe, Resources, SeedRefused
 from records.types import JSON, Candidate, Seed

@@ -12,6 +12,7 @@ from served_model.rehearsal.attacks import fill_attack, load_attacks
 from served_model.rehearsal.bank import Task, draw_task, killed_mutants, recognise
 from served_model.rehearsal.draft import CannotAnswer, Draft, fence
 from served_model.rehearsal.material import Material
+from served_model.rehearsal.poor_style import poor_python
 from served_model.rehearsal.tests_writer import (
     write_broken_tests,
     write_flaky_tests,
@@ -172,11 +173,17 @@ def _parses(source: str) -> bool:
     return True
 
 
+def _poor_style(task: Task, _: Random) -> tuple[str, dict[str, Any]]:
+    program = poor_python(task.solution)
+    return program, {"harm": program.strip()}
+
+
 PROGRAM_FAULTS: Mapping[str, Callable[[Task, Random], tuple[str, dict[str, Any]]]] = {
     "wrong_solution": _mutant,
     "syntax_error": _syntax_error,
     "undefined_name": _undefined_name,
     "missing_import": _missing_import,
+    "poor_style": _poor_style,
 }
 TEST_FAULTS: Mapping[str, Callable[[Task, Random], tuple[str, dict[str, Any]]]] = {
     "wrong_tests": write_wrong_tests,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from served_model.rehearsal.code_player import play_problem, play_solution, play_tests
 from served_model.rehearsal.evolve_player import play_evolve
+from served_model.rehearsal.judge_player import JUDGE_FAULTS
+from served_model.rehearsal.quality_player import play_quality
 from served_model.rehearsal.revise_player import play_revise
 from served_model.rehearsal.rewrite_player import play_document, play_fidelity, play_rebuild
 from served_model.rehearsal.role import Fault, Role, of_tags
@@ -21,6 +23,8 @@ PROBLEM = "generators.code/problem"
 SOLUTION = "generators.code/solution"
 TESTS = "generators.code/tests"
 REVISE = "generators.code/revise"
+QUALITY = "generators.code/quality"
+IMPROVE = "generators.code/improve"
 EVOLVE = "generators.code/evolve"
 DOCUMENT = "generators.code/document"
 REBUILD = "generators.code/rebuild"
@@ -61,6 +65,7 @@ ROLES = (
             "memory_bomb": Fault(1, "execution"),
             "sandbox_attack": Fault(3, "execution"),
             "verdict_spoof": Fault(4, "execution"),
+            "poor_style": Fault(3, "judge"),
             "no_code_block": Fault(2, "format"),
             "truncated": Fault(2, "format"),
         },
@@ -126,5 +131,18 @@ ROLES = (
         frozenset({"original", "documentation", "rebuilt"}),
         {"unparsable_judgement": Fault(1, "format")},
         play_fidelity,
+    ),
+    Role(QUALITY, frozenset({"problem", "signature", "solution"}), JUDGE_FAULTS, play_quality),
+    Role(
+        IMPROVE,
+        frozenset({"problem", "signature", "solution", "review"}),
+        {
+            "poor_style": Fault(3, "judge"),
+            "wrong_solution": Fault(3, "execution"),
+            "verdict_spoof": Fault(1, "execution"),
+            "no_code_block": Fault(1, "format"),
+            "truncated": Fault(1, "format"),
+        },
+        in_any_language(play_solution, play_solution_in),
     ),
 )

@@ -32,8 +32,8 @@ FORM_SHARE = 1 / 3  # of the drawn faults that are planted: judges are asked so 
 class Truth:
     """The true verdict of one criterion, the wrong one that an erring judge gives, and whether the true one passes."""
 
-    value: str
-    wrong: str
+    value: str | int
+    wrong: str | int
     passes: bool
     rationale: str = "This is what the texts say when they are compared."
 
@@ -54,7 +54,7 @@ def judge(asked: Asked, rng: Random, fault: str | None, truths: Mapping[str, Tru
     return Draft(json.dumps(said), fault=planted, detail={"wrong": wrong} if wrong else {})
 
 
-def _broken(fault: str, said: dict[str, dict[str, str]], rng: Random) -> str:
+def _broken(fault: str, said: Mapping[str, Mapping[str, str | int]], rng: Random) -> str:
     first = next(iter(said))
     text = json.dumps(said)
     if fault == "prose":

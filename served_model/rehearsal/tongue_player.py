@@ -74,13 +74,21 @@ def language_of(asked: Asked) -> str:
     return named[0] if named and not signature else ""
 
 
-def _known(asked: Asked) -> Tongue:
-    """Raises CannotAnswer for a task that is not in the bank, or not in this language."""
+def known_tongue(asked: Asked) -> Tongue | None:
+    """The task; None for one that is not in the bank, or not in this language."""
     language = language_of(asked)
     task = recognise(asked.tags.get("problem", ""), asked.tags.get("signature", ""))
     if task is None or language not in HEADERS or task.family not in families_in(language) or task.twist:
-        raise CannotAnswer(UNKNOWN_PROBLEM)
+        return None
     return Tongue(language, task)
+
+
+def _known(asked: Asked) -> Tongue:
+    """Raises CannotAnswer for a task that it does not know."""
+    tongue = known_tongue(asked)
+    if tongue is None:
+        raise CannotAnswer(UNKNOWN_PROBLEM)
+    return tongue
 
 
 def fenced(tongue: Tongue, code: str) -> str:
@@ -118,6 +126,8 @@ def _program(tongue: Tongue, rng: Random, fault: str | None) -> tuple[str, dict[
     if fault == "wrong_solution":
         wrong = wrong_kind(tongue, rng)
         return tongue.program(wrong), {"wrong": wrong}
+    if fault == "poor_style":
+        return tongue.poor(), {"harm": tongue.poor().strip()}
     if fault == "syntax_error":
         return tongue.program().rstrip().removesuffix("}") + "\n", {"variant": "open_brace"}
     variants = DEEDS[tongue.language].get(fault or "")

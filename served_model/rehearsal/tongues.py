@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from served_model.rehearsal.bank import Family, Task, draw_values, expected, load_families
+from served_model.rehearsal.poor_style import poor_script
 
 LANGUAGES = ("javascript", "go")
 PLAIN = frozenset({"int", "str", "list[int]", "list[str]", "list[list[int]]"})  # results whose comparison is exact
@@ -100,6 +101,10 @@ class Tongue:
         start = "package main\n\n" if self.language == "go" else ""
         inner = f"{start}{self._head(name)} {{\n{body}\n}}\n"
         return inner if not wrong else f"{inner}\n{self._head(task.function)} {{\n{self._altering(wrong)}\n}}\n"
+
+    def poor(self) -> str:
+        """The right program with parameters whose names say nothing."""
+        return poor_script(self.language, self.program(), self._head(self.task.function), self.task.parameters)
 
     def _altering(self, wrong: str) -> str:
         altered = ALTERED[self.language][self.task.family.returns]

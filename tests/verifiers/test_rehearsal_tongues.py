@@ -85,6 +85,8 @@ async def test_right_work_is_accepted_and_wrong_work_is_not(
     right, tests = tongue.program(), write_right(tongue, cases_of(tongue))
     good = await trial(resources, tongue, right, tests)
     assert (good.check, good.outcome) == ("tests_strength", Outcome.PASS), good
+    poor = await trial(resources, tongue, tongue.poor(), tests)  # what execution cannot refuse
+    assert (poor.check, poor.outcome) == ("tests_strength", Outcome.PASS), poor
     told = [kind for kind in WRONG if tongue.outputs(kind) != tongue.outputs()]
     assert told
     for kind in told:

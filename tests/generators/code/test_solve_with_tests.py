@@ -467,6 +467,8 @@ FIELDS = {
 }
 PROMPTS = ["problem", "solution", "revise", "example", "evolve", "document", "rebuild", "explain", "failed"]
 PROMPTS += [
+    "improve",
+    "quality",
     "translate",
     "retranslate",
     "translation",

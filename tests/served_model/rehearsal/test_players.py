@@ -10,12 +10,13 @@ import re
 import pytest
 
 from served_model.rehearsal.attacks import fill_attack, load_attacks
-from served_model.rehearsal.bank import draw_task, expected, load_families, outputs, same_program
-from served_model.rehearsal.code_roles import PROBLEM, REVISE, SOLUTION, TESTS
+from served_model.rehearsal.bank import draw_task, expected, killed_mutants, load_families, outputs, same_program
+from served_model.rehearsal.code_roles import PROBLEM, QUALITY, REVISE, SOLUTION, TESTS
 from served_model.rehearsal.faults import FAULTS
 from served_model.rehearsal.player import play, play_fault
 from served_model.rehearsal.role import Settings
 from served_model.rehearsal.tests_writer import write_tests
+from verifiers.judge_probes import load_probes
 
 SEEDS = range(40)
 HONEST = Settings(seed=5)
@@ -95,6 +96,24 @@ def test_programs_with_a_planted_bug_parse_and_are_wrong(kind, make_ask, tasks):
         (program,) = blocks(play_fault(make_ask(SOLUTION, **about(task)), HONEST, kind).text)
         assert parses(program)
         assert repr(outputs(program, task)) != repr(expected(task))
+
+
+def test_programs_in_poor_style_are_right_and_the_judge_of_quality_sees_the_difference(make_ask, tasks):
+    for task in tasks:
+        played = play_fault(make_ask(SOLUTION, **about(task)), HONEST, "poor_style")
+        (program,) = blocks(played.text)
+        assert outputs(program, task) == expected(task) and not same_program(program, task.solution)
+        assert played.detail["harm"] in played.text and played.decidable_by == "judge"
+        forms = {program: (1, 0), task.solution: (1, 1), killed_mutants(task)[0]: (0, 1)}
+        for solution, points in forms.items():
+            said = json.loads(play(make_ask(QUALITY, **about(task), solution=solution), HONEST).text)
+            assert (said["correct"]["verdict"], said["style"]["verdict"]) == points
+
+
+def test_the_judge_of_quality_is_right_about_its_known_answers(make_ask):
+    for probe in load_probes(QUALITY):
+        said = json.loads(play(make_ask(QUALITY, **probe.fields), HONEST).text)
+        assert {name: said[name]["verdict"] for name in probe.expected} == probe.expected
 
 
 def test_syntax_errors_do_not_parse(make_ask, tasks):
