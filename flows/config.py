@@ -295,3 +295,8 @@ def api_key(settings: ModelSettings) -> str | None:
     if not key:
         raise ConfigError(f"api_key_env: the environment variable {settings.api_key_env} is not set")
     return key
+
+
+def hub_token() -> str | None:
+    """The Hub's token from the environment; a token that a login left on the disk is not looked for."""
+    return os.environ.get("HF_TOKEN")

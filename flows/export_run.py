@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from audit.inspect import list_records, show_record
 from audit.tables import text_table
 from exports import EXPORTS
 from flows.config import validate_config
+from flows.config_errors import describe
 from flows.errors import ConfigError
 from flows.escapes import escape_tables
+from flows.export_settings import ExportSettings
 from flows.plan import resolve
 from flows.publish import export_kept, report
 from flows.run_folder import RunFolder
@@ -32,10 +36,29 @@ def export_run(run: Path, formats: str, out: Path, changes: Mapping[str, Any] | 
     folder = _finished(run)
     description = folder.read_run()
     config = description["config"]
-    description = description | {"config": config | {"exports": config.get("exports", {}) | (changes or {})}}
+    exports = config.get("exports", {}) | (changes or {})
+    try:
+        ExportSettings.model_validate(exports)
+    except ValidationError as error:
+        raise ConfigError(f"export: {describe(error, ExportSettings)}") from error
+    description = description | {"config": config | {"exports": exports}}
     plan = resolve(validate_config(description["config"], str(folder.run_json)))
     selections = [choose(recipe, folder, description["shards"][recipe.slug]) for recipe in plan.recipes]
     return export_kept(folder, out, description, (selections, names))
+
+
+def require_push(url: str) -> None:
+    """Raises ConfigError for a URL that cannot be meant, before anything is written."""
+    from flows.push import require_url
+
+    require_url(url)
+
+
+def push_export(out: Path, url: str) -> str:
+    """Put what was written to a URL; what happened, in one line. Raises ConfigError, UserError."""
+    from flows.push import push, pushed_line
+
+    return pushed_line(push(out, url))
 
 
 def report_run(run: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from exports.pair_rules import PER_PROMPT, PairRules
 from exports.strength import Level
@@ -28,6 +28,19 @@ class ExportSettings(Section):
         pattern=r"^(\d{4}-\d{2}-\d{2})?$",
         description="Date of publication for its Croissant metadata, such as 2026-05-01; none: no date.",
     )
+
+    push: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9]*://[^?#]+$",
+        description="Where a finished run's dataset is put: s3://bucket/prefix, gs://, file://, hf://datasets/OWNER/NAME.",
+    )
+
+    @field_validator("push")
+    @classmethod
+    def _no_secrets(cls, url: str | None) -> str | None:
+        if url is not None and "@" in url and not url.startswith("hf://"):
+            raise ValueError("no credentials in the URL: give them by the environment (AWS_ACCESS_KEY_ID and the like)")
+        return url
 
     def pair_rules(self) -> PairRules:
         """As the exports take them."""

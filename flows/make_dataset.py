@@ -35,6 +35,7 @@ from flows.observe import observed
 from flows.plan import RecipePlan, RunPlan, resolve
 from flows.preflight import preflight, require_inputs
 from flows.publish import publish
+from flows.push import push_dataset, pushed_line
 from flows.review import Rejected, require_reviewer, reviewed
 from flows.run_folder import RunFolder, fingerprint, locked, require_same_run, require_writable
 from flows.run_store import run_store
@@ -143,7 +144,14 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         published = publish(plan, folder, results, description, spending)
         if store is not None:
             await asyncio.to_thread(store.put_results, folder)
+        await _push(config, folder)
         return published
+
+
+async def _push(config: RunConfig, folder: RunFolder) -> None:
+    """Put the dataset where the config wants it. Where that fails the run is complete; a rerun pushes again."""
+    if config.exports.push is not None:
+        progress.current().note(pushed_line(await push_dataset(str(folder.dataset), config.exports.push)))
 
 
 async def _reviewed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from uuid import uuid4
 
 from records.tables import atomic_file
 
+LOCAL = ("file", "local")
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 """Which extra brings what a URL's scheme needs."""
 
@@ -61,10 +63,19 @@ class Store:
         """The objects whose names begin with `name/`."""
         return Store(f"{self.url}/{name}", self.files, f"{self.root}/{name}", self.errors)
 
+    @property
+    def is_local(self) -> bool:
+        """A folder: its writes are made whole by a rename."""
+        return urlsplit(self.url).scheme in LOCAL
+
     def put(self, name: str, data: bytes) -> None:
         """Write an object, in place of what lies there. Raises StoreError."""
         with self._explained("write", name):
-            self.files.pipe_file(self._path(name), data)
+            if self.is_local:
+                with atomic_file(Path(self._path(name))) as partial:
+                    partial.write_bytes(data)
+            else:
+                self.files.pipe_file(self._path(name), data)
 
     def put_new(self, name: str, data: bytes) -> bool:
         """Write an object where none is; whether it is ours now. `data` must be unlike what any other writer puts.
@@ -114,10 +125,23 @@ class Store:
                 return []
             return sorted(path[len(self.root) + 1 :] for path in found)
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The size of every object below `prefix/`, by name. Raises StoreError."""
+        with self._explained("list", prefix):
+            try:
+                found = self.files.find(self._path(prefix), detail=True)
+            except FileNotFoundError:
+                return {}
+            return {path[len(self.root) + 1 :]: int(about["size"]) for path, about in found.items()}
+
     def upload(self, path: Path, name: str) -> None:
         """Write a file as an object. Raises StoreError."""
         with self._explained("write", name):
-            self.files.put_file(str(path), self._path(name))
+            if self.is_local:
+                with atomic_file(Path(self._path(name))) as partial:
+                    shutil.copyfile(path, partial)
+            else:
+                self.files.put_file(str(path), self._path(name))
 
     def download(self, name: str, path: Path) -> None:
         """Write an object as a file, atomically. Raises StoreError."""

@@ -110,16 +110,25 @@ def export(
     least_strength: Annotated[
         str | None, typer.Option(help="Weakest pairs: significantly_better, better or slightly_better.")
     ] = None,
+    push: Annotated[
+        str | None, typer.Option(metavar="URL", help="Put them there: s3://, gs://, file://, hf://datasets/OWNER/NAME.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write training files from a finished run."""
-    from flows.export_run import export_run
+    """Write training files from a finished run, and put them where others read them."""
+    from flows.export_run import export_run, push_export, require_push
 
+    if push is not None:
+        require_push(push)
     given = {"pairs_per_prompt": pairs_per_prompt, "least_strength": least_strength}
     changes = {name: value for name, value in given.items() if value is not None}
     counts = export_run(run, formats, out, changes)
     if not quiet:
         print("\n".join(f"{out}/{name}: {count:,} rows" for name, count in counts.items()))
+    if push is not None:
+        line = push_export(out, push)
+        if not quiet:
+            print(line)
 
 
 def report(run: Run) -> None:
