@@ -17,6 +17,9 @@ from flows.curation_settings import CurationSettings
 from flows.engine_settings import EngineSettings
 from flows.errors import ConfigError
 from flows.export_settings import ExportSettings
+from flows.run_settings import JudgingSettings as JudgingSettings
+from flows.run_settings import ObserveSettings as ObserveSettings
+from flows.run_settings import RehearsalSettings as RehearsalSettings
 from sandbox.engine import IMAGE
 from served_model.reward import Api
 from verifiers.safety_settings import SafetySettings
@@ -117,39 +120,6 @@ class SandboxSettings(Section):
     site: str | None = Field(
         None, description="Virtual environment or folder whose packages (numpy, pandas) programs may import, read-only."
     )
-
-
-class JudgingSettings(Section):
-    """What judges must be. It changes no row: known answers are mixed in by the recipes' own settings."""
-
-    min_accuracy: float = Field(
-        0.7, ge=0, le=1, description="Share of known answers that each judge must get right, or the run stops."
-    )
-    other_than_generator: bool = Field(False, description="Whether judges must be other models than writer and solver.")
-
-
-class ObserveSettings(Section):
-    """How a run can be watched from outside. None of it affects rows."""
-
-    metrics_port: int | None = Field(
-        None, ge=0, le=65535, title="Metrics port", description="Serve Prometheus metrics here; 0: any; none: not."
-    )
-    metrics_host: str = Field("127.0.0.1", title="Metrics host", description="Address that the metrics are served on.")
-    otlp_endpoint: str | None = Field(
-        None,
-        title="OpenTelemetry endpoint",
-        description="Send traces there, e.g. http://127.0.0.1:4318/v1/traces; needs the extra telemetry.",
-    )
-
-
-class RehearsalSettings(Section):
-    """The double that plays the model: how much goes wrong, and from which seed. `provender rehearse` sets it."""
-
-    fault_rate: float = Field(0.3, ge=0, le=1, description="Share of replies with a planted fault.")
-    wire_fault_rate: float = Field(0.05, ge=0, le=0.9, description="Share of requests that first fail on the wire.")
-    seed: int = Field(0, ge=0, description="Seed of what is planted.")
-    judge_accuracy: float = Field(1.0, ge=0, le=1, description="Share of the judging roles' verdicts that are right.")
-    unsafe_rate: float = Field(0.03, ge=0, le=1, description="Share of solutions with a stand-in for unsafe content.")
 
 
 def _without_none(value: Any) -> Any:
