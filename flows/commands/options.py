@@ -15,3 +15,12 @@ Unsafe = Annotated[
 ]
 Site = Annotated[str | None, typer.Option("--site", help="Environment or folder of packages that programs may import.")]
 Backend = Annotated[str, typer.Option("--backend", help="Sandbox backend: auto, docker or namespaces.")]
+Batch = Annotated[
+    bool, typer.Option("--batch", help="Write the requests to files in RUN/batch, and collect the results there.")
+]
+Send = Annotated[
+    bool, typer.Option("--send", help="With --batch: by the batch APIs of the models' providers, there and back.")
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="With --batch: wait for results and go on, until nothing is left to ask.")
+]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows import terminal
-from flows.commands.options import Backend, Json, Quiet, Run, Unsafe
-from flows.errors import UserError
+from flows.commands.options import Backend, Batch, Json, Quiet, Run, Send, Unsafe, Wait
+from flows.errors import ConfigError, UserError
 from flows.progress import reporting
 
 if TYPE_CHECKING:
     from flows.config import RunConfig
+    from flows.settle import Published
 
 
 def rehearse(
@@ -62,9 +64,9 @@ def make(
         bool, typer.Option("--estimate", help="Work a few seeds, say what all will take, and stop; make goes on.")
     ] = False,
     sample: Annotated[int, typer.Option(min=1, help="Seeds of each recipe that --estimate works.")] = 32,
-    batch: Annotated[
-        bool, typer.Option("--batch", help="Write the requests to files in RUN/batch, and collect the results there.")
-    ] = False,
+    batch: Batch = False,
+    send: Send = False,
+    wait: Wait = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -73,6 +75,8 @@ def make(
     from flows.plan import resolve
 
     settings = load_config(config, [*(overrides or []), *(["batch=true"] if batch else [])], unsafe)
+    if (send or wait) and not settings.batch:
+        raise ConfigError("--send and --wait go with --batch")
     plan = resolve(settings)
     if show_config:
         print(terminal.config_text(plan))
@@ -84,11 +88,24 @@ def make(
 
     settings, folder = asyncio.run(make_dataset.prepare(settings, out))
     with reporting(quiet or as_json):
-        published = make_dataset.make(settings, str(folder))
+        published = _made(settings, folder, (send, wait), quiet)
     if as_json:
         print(json.dumps(terminal.published_json(published, folder), indent=2))
     elif not quiet:
         print(terminal.published_text(published, folder))
+
+
+def _made(settings: RunConfig, folder: Path, rounds: tuple[bool, bool], quiet: bool) -> Published:
+    from flows import make_dataset
+    from flows.batches import Rounds, make_in_rounds
+
+    def tell(line: str) -> None:
+        if not quiet:
+            print(f"batch: {line}", file=sys.stderr, flush=True)
+
+    if not settings.batch:
+        return make_dataset.make(settings, str(folder))
+    return make_in_rounds(settings, folder, Rounds(*rounds), tell)
 
 
 def _estimate(config: RunConfig, out: Path | None, seeds: int, as_json: bool) -> None:

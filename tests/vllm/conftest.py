@@ -131,8 +131,8 @@ def models(vllm_env: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `tiny` and `scorer`, random weights."""
     folder = tmp_path_factory.mktemp("models")
     script = Path(__file__).with_name("tiny_model.py")
-    for name, kind in (("tiny", "chat"), ("scorer", "score")):
-        subprocess.run([vllm_env / "bin" / "python", script, folder / name, kind], check=True, capture_output=True)
+    words = [folder / "tiny", "chat", folder / "scorer", "score"]
+    subprocess.run([vllm_env / "bin" / "python", script, *words], check=True, capture_output=True)
     return folder
 
 

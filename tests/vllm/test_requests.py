@@ -13,6 +13,7 @@ import pytest
 from records.types import Message
 from served_model.client import ChatClient
 from served_model.config import ModelConfig
+from served_model.prefix_cache import watching
 from served_model.structured import read_value
 from served_model.types import ChatRequest, ModelUnavailable, RequestRefused, Sampling
 from tests.vllm.conftest import QUEUE, Serving, metrics
@@ -132,6 +133,17 @@ async def test_tool_calls_that_are_required_and_strict(chat: Serving) -> None:
     for call in calls:
         assert call["function"]["name"] == "add"
         assert json.loads(call["function"]["arguments"])["sign"] in ("plus", "minus")
+
+
+async def test_the_prefix_cache_tells_what_it_had(chat: Serving) -> None:
+    """The second of two requests with the same long beginning finds it; the first and a third one do not."""
+    async with chat.client() as client:
+        for texts, found in (((f"{'one ' * 600}a", f"{'one ' * 600}b"), True), ((f"{'two ' * 600}a",), False)):
+            async with watching([ModelConfig("tiny", (chat.base_url,))]) as caches:
+                usage = [(await client.ask(request(text))).usage.prompt_tokens for text in texts]
+            use = caches[chat.base_url].total
+            assert use.queries == sum(usage)
+            assert use.hits >= usage[0] // 2 if found else use.hits < usage[0] // 4
 
 
 async def test_too_long_is_one_bad_record_and_an_unknown_model_ends_the_run(chat: Serving) -> None:

@@ -119,16 +119,19 @@ async def test_make_survives_the_death_of_its_server(chat: Serving, tmp_path: Pa
     replies = journaled(run)
     assert {line["key"] for line in replies} == set(counter.answered)  # nothing that was answered is lost
     assert set(counter.answered.values()) == {1}  # nothing that was answered was asked again
-    assert_balanced(json.loads(said), run)
+    result = json.loads(said)
+    assert_balanced(result, run, SEEDS)
+    assert {one["recipe"] for one in result["accounts"]} == {"math/solve", "math/from_text"}
+    (use,) = result["prefix_cache"].values()
+    assert 0 <= use["hits"] <= use["queries"] and use["queries"] >= sum(line["usage"][0] for line in replies) // 2
 
 
-def assert_balanced(result: dict[str, Any], run: Path) -> None:
+def assert_balanced(result: dict[str, Any], run: Path, seeds: int) -> None:
     """A random model's replies are nearly all refused, and each of its seeds is accounted for."""
     entered = {(one["recipe"], one["stage"]): one for one in result["accounts"]}
     for one in result["accounts"]:
         assert one["entered"] == one["accepted"] + one["rejected"] + one["unjudged"] + one["dropped"], one
-    assert entered["math/solve", "propose"]["entered"] == SEEDS
-    assert entered["math/from_text", "propose"]["entered"] > 0
+    assert entered["math/solve", "propose"]["entered"] == seeds
     assert sum(result["accepted"].values()) <= 2
     assert json.loads((run / "run.json").read_text())["state"] == "complete"
 

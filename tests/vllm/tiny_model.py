@@ -1,6 +1,8 @@
-"""Writes a small Llama with random weights and a tokenizer trained on the spot: `python tiny_model.py FOLDER [KIND]`.
+"""Writes Llamas with random weights and a tokenizer trained on the spot: `python tiny_model.py FOLDER KIND ...`.
 
-Run by the interpreter of vLLM's environment, which has transformers and tokenizers; nothing is downloaded.
+Run by the interpreter of vLLM's environment, which has transformers and tokenizers; nothing is downloaded. Takes any
+number of folders with their kinds: "chat" and "score" are whole models of 1.3 M parameters, "1b" and "8b" have the
+shape of Llama 3.2 1B and Llama 3.1 8B and no weights, for vLLM's `--load-format dummy`, which makes them up.
 """
 
 from __future__ import annotations
@@ -14,6 +16,23 @@ from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassifi
 
 VOCABULARY = 2048
 CONTEXT = 4096
+LARGE_VOCABULARY = 32_768
+SHAPES = {
+    "1b": {
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    },
+    "8b": {
+        "hidden_size": 4096,
+        "intermediate_size": 14_336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    },
+}
 SPECIAL = ["<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>"]
 TEMPLATE = (
     "{% if tools %}<|system|>{{ tools | tojson }} Call as <tool_call>{}</tool_call><|end|>{% endif %}"
@@ -22,8 +41,11 @@ TEMPLATE = (
 )
 
 
-def write_tokenizer(folder: Path) -> None:
-    """A byte-level BPE over this repository's own Markdown: any text can be written with it."""
+def write_tokenizer(folder: Path, vocabulary: int = VOCABULARY) -> None:
+    """A byte-level BPE over this repository's own Markdown: any text can be written with it.
+
+    A larger vocabulary has made-up words besides: every token that a random model says must have a text.
+    """
     root = Path(__file__).resolve().parents[2]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -38,6 +60,7 @@ def write_tokenizer(folder: Path) -> None:
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>", model_max_length=CONTEXT
     )
+    fast.add_tokens([f" word{number}" for number in range(vocabulary - VOCABULARY)])
     fast.chat_template = TEMPLATE
     fast.save_pretrained(folder)
 
@@ -63,5 +86,22 @@ def write_model(folder: Path, kind: str) -> None:
     write_tokenizer(folder)
 
 
+def write_shape(folder: Path, size: str) -> None:
+    """Config and tokenizer of a model of realistic size."""
+    config = LlamaConfig(
+        vocab_size=LARGE_VOCABULARY,
+        max_position_embeddings=16_384,
+        eos_token_id=0,
+        pad_token_id=0,
+        bos_token_id=0,
+        architectures=["LlamaForCausalLM"],
+        dtype="bfloat16",
+        **SHAPES[size],
+    )
+    config.save_pretrained(folder)
+    write_tokenizer(folder, LARGE_VOCABULARY)
+
+
 if __name__ == "__main__":
-    write_model(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "chat")
+    for target, kind in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        (write_shape if kind in SHAPES else write_model)(Path(target), kind)
