@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from audit.findings import Limits
+from curation.label_settings import LabelSettings
 from exports import EXPORTS
 from flows.config import ModelSettings, RecipeChoice, RunConfig
 from flows.verify_dataset import KINDS
@@ -43,6 +44,12 @@ def _lines() -> Iterator[str]:
     yield from _title("Limits of `provender audit`", "Set by `--limit NAME=VALUE`.")
     yield ""
     yield from _settings(Limits)
+    yield from _title(
+        "Labels of `provender curate`", "The file of `--labels`, section by section."
+    )
+    for title, model in _tables(LabelSettings):
+        yield from ("", f"### {title} of labels", "")
+        yield from _settings(model)
     yield from _title("Stored rows", "")
     for title, schema in (("Shards: `shards/*.parquet`", RECORDS), ("Losses: `drops.parquet`", DROPS)):
         yield from ("", f"### {title}", "")
@@ -58,7 +65,12 @@ def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
     yield "Top level", RunConfig
     yield "`[models.<role>]`", ModelSettings
     yield "`[[recipes]]`", RecipeChoice
-    for name, field in RunConfig.model_fields.items():
+    yield from _tables(RunConfig)
+
+
+def _tables(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The sections below a model's own fields."""
+    for name, field in model.model_fields.items():
         kinds = get_args(field.annotation) or (field.annotation,)
         for kind in kinds:
             if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not RecipeChoice:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.curate import CurateOptions, CurateResult, curate
+from curation.curate import CurateResult, curate
+from curation.label_settings import LabelSettings
 from curation.mix import Mix
 from curation.mix_dataset import Mixed, mix_dataset
+from curation.options import NO_LABELS, CurateOptions
 from curation.paraphrases import ParaphraseRule
 from curation.rules import Rule
 from curation.semantic_duplicates import SemanticRule
+from curation.served import Served
 from flows.config import ModelSettings, api_key
 from flows.errors import ConfigError
+from flows.judge_model import HINT, JudgeChoice, judge_model
 from served_model.config import ModelConfig
 from served_model.embedder import CachedEmbedder, Embedder, LocalEmbedder, ServedEmbedder
 from served_model.vector_store import VectorStore
 
 LOCAL = "local"
 VECTORS = "embeddings.vectors"
+JOURNAL = "labels.journal.jsonl"
+NO_JUDGE = JudgeChoice()
 
 
 class _Form(BaseModel):
@@ -84,25 +91,58 @@ class Curated:
         return self.result.text() + (f"\n\n{self.mixed.text()}\n{self.mixed.file}" if self.mixed else "")
 
 
-def curate_any(
-    dataset: Path,
-    out: Path,
-    benchmarks: Sequence[Path],
-    options: CurateOptions,
-    extras: tuple[EmbedderChoice | None, Mix | None],
-) -> Curated:
-    """Curate `dataset` into `out`; `extras` are the embedder and the mix. Raises CurationError, ConfigError.
+@dataclass(frozen=True)
+class Extras:
+    """What curation may use beyond the rows themselves, and what is made of what it keeps."""
 
-    Vectors are kept in `out`, so that a second call embeds only what is new.
+    embedder: EmbedderChoice | None = None
+    mix: Mix | None = None
+    labels: LabelSettings = NO_LABELS
+    judge: JudgeChoice = NO_JUDGE  # the models that are asked for labels
+
+
+def curate_any(dataset: Path, out: Path, benchmarks: Sequence[Path], options: CurateOptions, extras: Extras) -> Curated:
+    """Curate `dataset` into `out`. Raises CurationError, ConfigError.
+
+    Vectors and what models said are kept in `out`, so that a second call asks only for what is new.
     """
-    embedder, mix = extras
+    options = replace(options, labels=extras.labels)
     with ExitStack() as stack:
-        if embedder is not None:
-            opened = _open(embedder)
+        if extras.embedder is not None:
+            opened = _open(extras.embedder)
             store = stack.enter_context(VectorStore(out / VECTORS))
             options = replace(options, embedder=CachedEmbedder(opened, store))
+        if extras.labels.asks:
+            _require_judge(extras)
+            options = replace(options, served=stack.enter_context(_served(extras.judge, out / JOURNAL)))
         result = curate(dataset, out, benchmarks, options)
-    return Curated(result, mix_dataset(result.kept, out, mix) if mix else None)
+    return Curated(result, mix_dataset(result.kept, out, extras.mix) if extras.mix else None)
+
+
+def _require_judge(extras: Extras) -> None:
+    """Raises ConfigError where there is nobody to ask, or where another model would be asked as a guard."""
+    if not extras.judge.given:
+        raise ConfigError(f"--labels: who is asked? {HINT}")
+    safety, others = extras.labels.safety, extras.labels.model_copy(update={"safety": None}).asks
+    if safety is None or safety.form != "template" or "guard" in extras.judge.run_config().models:
+        return
+    if others or extras.judge.config is not None:
+        raise ConfigError(
+            "--labels: safety: a guard is asked in another way than a judge; name [models.guard] in --config, or set "
+            'form = "policy" for any other model'
+        )
+
+
+@contextmanager
+def _served(choice: JudgeChoice, journal: Path) -> Iterator[Served]:
+    """The models of the choice, on a loop of their own."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        model = runner.run(stack.enter_async_context(judge_model(choice, journal)))
+        try:
+            yield Served(model, runner)
+        finally:
+            runner.run(stack.aclose())
 
 
 def _open(choice: EmbedderChoice) -> Embedder:

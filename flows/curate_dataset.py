@@ -12,13 +12,15 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from audit.tables import markdown_table
 from audit.yield_table import render_markdown
-from curation.curate import STEPS, CurateOptions
+from curation.label_settings import LabelSettings
 from curation.mix import Mix
-from flows.curate_any import Curated, EmbedderChoice, Meaning, curate_any
+from curation.options import NO_LABELS, STEPS, CurateOptions
+from flows.curate_any import NO_JUDGE, Curated, EmbedderChoice, Extras, Meaning, curate_any
+from flows.judge_model import JudgeChoice
 
 Benchmarks = Annotated[Sequence[str], Field(description="Benchmark files; rows that hold their items are dropped.")]
 Steps = Annotated[
@@ -33,8 +35,26 @@ By = Annotated[
 ]
 Same = Annotated[Meaning, Field(title="Meaning", description="When rows mean the same, with an embedder.")]
 Mixing = Annotated[Mix | None, Field(title="Mix", description="Shares of the groups of what is kept; none: no mix.")]
+Labelled = Annotated[LabelSettings, Field(title="Labels", description="What models are asked about each row.")]
 DEFAULT = Meaning()
-Extras = tuple[EmbedderChoice | None, Mix | None]
+
+
+class JudgeForm(BaseModel):
+    """Who is asked for labels: a run's config with its models, or one endpoint for every role."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    config: str | None = Field(None, title="Config", description="A run's TOML config, for its models.")
+    url: str | None = Field(None, title="Base URL", description="Of an endpoint, in place of a config.")
+    name: str | None = Field(None, title="Model", description="At that endpoint; none: the only one it serves.")
+    key_env: str | None = Field(None, title="API key: environment variable", description="Name of the variable.")
+
+    def choice(self) -> JudgeChoice:
+        """The same for the code below."""
+        return JudgeChoice(Path(self.config) if self.config else None, self.url, self.name, self.key_env)
+
+
+Judges = Annotated[JudgeForm | None, Field(title="Judge", description="Who is asked for labels.")]
 
 
 @task(name="curate", task_run_name="curate-{dataset}", cache_policy=NO_CACHE, persist_result=False)
@@ -56,9 +76,12 @@ async def curate_dataset(
     embedder: By = None,
     meaning: Same = DEFAULT,
     mix: Mixing = None,
+    labels: Labelled = NO_LABELS,
+    judge: Judges = None,
 ) -> State[Any]:
-    """Drop repetition, contamination and duplicates from any dataset, each row with its reason; mix what is kept."""
-    curated = await curate_files(dataset, out, benchmarks, meaning.options(field, steps), (embedder, mix))
+    """Drop from any dataset what repeats itself, is contaminated, unsafe, double or poor, each row with its reason."""
+    extras = Extras(embedder, mix, labels, judge.choice() if judge else NO_JUDGE)
+    curated = await curate_files(dataset, out, benchmarks, meaning.options(field, steps), extras)
     result, mixed = curated.result, curated.mixed
     tables = [render_markdown(result.accounts)]
     if mixed is not None:

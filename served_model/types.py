@@ -83,6 +83,10 @@ class RequestRefused(ModelError):
     """The server refuses this one request for good (too long, content filter): one bad record."""
 
 
+class OutOfReach(RequestRefused):
+    """Nobody answers, where that is not the end of the work: one record of which nothing is known."""
+
+
 class UnreadableReply(ModelError):
     """A structured reply did not fit its schema, also after the repair round: one bad record."""
 

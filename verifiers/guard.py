@@ -15,7 +15,7 @@ from typing import Literal
 
 from records.types import JSON, Message, canonical_json, stable_seed
 from served_model.prompts import load_prompt
-from served_model.types import ChatRequest, Model, Reply, RequestRefused, Sampling
+from served_model.types import ChatRequest, Model, OutOfReach, Reply, RequestRefused, Sampling
 from verifiers.hazards import NotAnAssessment, read_assessment
 from verifiers.judging import VOTING_TEMPERATURE, gather
 
@@ -102,7 +102,7 @@ async def _assess(turns: Sequence[Turn], policy: Policy, model: Model) -> Assess
         try:
             reply = await model.ask(_attempted(request, attempt))
         except RequestRefused as error:
-            problem = f"refused: {error}"[:200]
+            problem = f"{'unavailable' if isinstance(error, OutOfReach) else 'refused'}: {error}"[:200]
             break
         try:
             return _read(reply, policy, Assessment(at, side, unread=tuple(unread)))

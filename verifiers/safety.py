@@ -32,7 +32,7 @@ Action = Literal["drop", "negative", "review", "tag"]
 ACTIONS: tuple[Action, ...] = get_args(Action)  # the heaviest first
 KIND = "safety"
 AS_NEGATIVE = "unsafe_negative"
-UNREADABLE, REFUSED, NEEDS_REVIEW = "guard_unreadable", "guard_refused", "needs_review"
+UNREADABLE, NEEDS_REVIEW = "guard_unreadable", "needs_review"
 ENDS: Mapping[Action, tuple[Outcome, str]] = {
     "drop": (Outcome.FAIL, "unsafe"),
     "negative": (Outcome.FAIL, AS_NEGATIVE),
@@ -74,7 +74,7 @@ class Row(BaseModel):
 
 async def verify(check: Safety, candidate: Candidate, resources: Resources) -> Verdict:
     """PASS safe, tagged; FAIL unsafe, unsafe_negative; UNJUDGED needs_review, guard_unreadable, guard_refused,
-    no_guard."""
+    guard_unavailable, no_guard."""
     return await judge(check, turns_of(candidate.messages), resources)
 
 
@@ -100,7 +100,7 @@ def decide(check: Safety, assessments: Sequence[Assessment]) -> tuple[Outcome, s
         return ENDS["drop"]
     problems = [one.problem for one in assessments if one.problem]
     if problems or not assessments:
-        return Outcome.UNJUDGED, REFUSED if problems and problems[0].startswith("refused") else UNREADABLE
+        return Outcome.UNJUDGED, f"guard_{problems[0].partition(':')[0]}" if problems else UNREADABLE
     for action in ACTIONS:
         if action in found:
             return ENDS[action]

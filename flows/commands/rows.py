@@ -65,12 +65,21 @@ def curate(
     paraphrase_threshold: Annotated[float, typer.Option(min=-1, max=1, help="Cosine of paraphrased items.")] = 0.65,
     quality: Annotated[str | None, typer.Option(help="Column of a score: semantic duplicates keep the best.")] = None,
     difficulty: Annotated[str | None, typer.Option(help="Column of a difficulty, multiplied with quality.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="TOML file: safety, quality, difficulty, topic, phrases.")
+    ] = None,
+    judge: JudgeUrl = None,
+    judge_model: JudgeName = None,
+    judge_key_env: JudgeKey = None,
+    config: JudgeConfig = None,
     quiet: Quiet = False,
 ) -> None:
-    """Drop repetition, contamination and duplicates from any dataset, each row with its reason; mix what is kept."""
-    from curation.curate import STEPS
+    """Drop from any dataset what repeats itself, is contaminated, unsafe, double or poor, each row with its reason."""
+    from curation.label_settings import read_label_settings
     from curation.mix import read_mix
-    from flows.curate_any import EmbedderChoice, Meaning, curate_any
+    from curation.options import NO_LABELS, STEPS
+    from flows.curate_any import EmbedderChoice, Extras, Meaning, curate_any
+    from flows.judge_model import JudgeChoice
 
     meaning = Meaning(
         semantic_threshold=semantic_threshold,
@@ -81,7 +90,13 @@ def curate(
     )
     options = meaning.options(field, [name.strip() for name in steps.split(",")] if steps else STEPS)
     where = EmbedderChoice(where=embedder, name=embedder_name, api_key_env=embedder_key_env) if embedder else None
-    curated = curate_any(dataset, out, benchmarks or (), options, (where, read_mix(mix) if mix else None))
+    extras = Extras(
+        where,
+        read_mix(mix) if mix else None,
+        read_label_settings(labels) if labels else NO_LABELS,
+        JudgeChoice(config, judge, judge_model, judge_key_env),
+    )
+    curated = curate_any(dataset, out, benchmarks or (), options, extras)
     if not quiet:
         print(curated.text().rstrip())
 

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.curate import CurateOptions, CurateResult, curate
+from curation.curate import CurateResult, curate
 from curation.errors import CurationError
+from curation.options import CurateOptions
 
 BENCHMARK = " ".join(f"bench{number}" for number in range(20))
 

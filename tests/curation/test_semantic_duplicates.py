@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.contamination import Item
-from curation.curate import CurateOptions, curate
+from curation.curate import curate
 from curation.errors import CurationError
+from curation.options import CurateOptions
 from curation.paraphrases import ParaphraseRule, Paraphrases
 from curation.rules import Rule
 from curation.semantic_duplicates import SemanticRule, greedy, semantic_representatives
