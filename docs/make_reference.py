@@ -44,9 +44,7 @@ def _lines() -> Iterator[str]:
     yield from _title("Limits of `provender audit`", "Set by `--limit NAME=VALUE`.")
     yield ""
     yield from _settings(Limits)
-    yield from _title(
-        "Labels of `provender curate`", "The file of `--labels`, section by section."
-    )
+    yield from _title("Labels of `provender curate`", "The file of `--labels`, section by section.")
     for title, model in _tables(LabelSettings):
         yield from ("", f"### {title} of labels", "")
         yield from _settings(model)
