@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from flows import terminal
-from flows.commands import judge, machine, rows, runs, sandbox, serving
+from flows.commands import curating, judge, machine, rows, runs, sandbox, serving
 from flows.errors import ConfigError, UserError
 from flows.frugal import limit_arenas
 from flows.version import VERSION
@@ -36,7 +36,7 @@ COMMANDS = (
     runs.rehearse,
     runs.make,
     rows.verify,
-    rows.curate,
+    curating.curate,
     rows.audit,
     runs.export,
     runs.report,
