@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.curate import CurateResult, curate
-from curation.label_settings import LabelSettings
-from curation.mix import Mix
+from curation.label_settings import LabelSettings, read_label_settings
+from curation.mix import Mix, read_mix
 from curation.mix_dataset import Mixed, mix_dataset
 from curation.options import NO_LABELS, CurateOptions
 from curation.paraphrases import ParaphraseRule
@@ -99,6 +99,12 @@ class Extras:
     mix: Mix | None = None
     labels: LabelSettings = NO_LABELS
     judge: JudgeChoice = NO_JUDGE  # the models that are asked for labels
+
+
+def read_extras(embedder: EmbedderChoice | None, mix: Path | None, labels: Path | None, judge: JudgeChoice) -> Extras:
+    """With the files that a command line names. Raises CurationError."""
+    asked = read_label_settings(labels) if labels else NO_LABELS
+    return Extras(embedder, read_mix(mix) if mix else None, asked, judge)
 
 
 def curate_any(dataset: Path, out: Path, benchmarks: Sequence[Path], options: CurateOptions, extras: Extras) -> Curated:
