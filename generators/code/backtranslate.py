@@ -2,22 +2,29 @@
 
 The recipe of the Llama 3 report (section 4.3.1, about 1.2 million dialogues) with a second proof: where the report asks
 a model for the fidelity, the two programs also run on the same inputs here. The documentation is worth as much as what
-can be rebuilt from it. The second prompt is stored with the record and proved to hold none of the original's code. One
-accepted record: messages = (request with the program, its documentation).
+can be rebuilt from it. The second prompt is stored with the record and proved to hold none of the original's code.
+Where the problem was hard, what was refused is documented again (C15). One accepted record: messages = (request with
+the program, its documentation).
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from pydantic import Field
 
+from generators.asking import Answer
 from generators.code.accepted import SOURCE, accepted_chains, entry_point_of
 from generators.code.asking import PACKAGE, Asker
+from generators.code.feedback import feedback_text
+from generators.code.improving import LEVELS, difficulty
 from generators.code.inputs import calls_in_tests, with_variants
 from generators.code.replies import read_code
 from generators.recipe import Recipe, Resources, SeedRefused, Settings
-from records.types import JSON, Candidate, Check, Message, Seed, stable_hash
+from records.types import JSON, Call, Candidate, Check, Message, Outcome, Record, Seed, stable_hash
 from served_model.prompts import load_prompt
 from served_model.types import Reply
 from verifiers.code_blocks import fenced, find_blocks
@@ -32,11 +39,13 @@ WRITER, SOLVER = "writer", "solver"
 LANGUAGE = "python"
 CRITERIA = (Criterion("faithful"), Criterion("documented"))
 MIN_CHARS = 60
+UNASKED = {"second_prompt": "(nobody was asked)", "rebuilt": ""}
 
 
 class Backtranslate(Settings):
     """What a user may vary. `inputs` bounds the calls on which both programs run; `min_agreement` is the share on which
-    they must agree. `judge` also asks a model for the fidelity."""
+    they must agree. `judge` also asks a model for the fidelity. What is refused is documented again up to `rounds`
+    times where the pass-rate difficulty of the problem is `revise_from` or harder."""
 
     temperature: float = Field(0.7, ge=0, le=2)
     top_p: float = Field(0.95, gt=0, le=1)
@@ -44,6 +53,8 @@ class Backtranslate(Settings):
     judge: bool = True
     inputs: int = Field(24, ge=5, le=500)
     min_agreement: float = Field(1.0, gt=0, le=1)
+    rounds: int = Field(2, ge=0, le=20)
+    revise_from: Literal["easy", "medium", "hard", "never"] = "medium"
     cpu_s: float = Field(5.0, gt=0, le=600)
     memory_mb: int = Field(256, ge=32, le=16_384)
 
@@ -51,53 +62,90 @@ class Backtranslate(Settings):
 async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
     """Two calls: the documentation, and a program from it. Raises SeedRefused where nothing can be compared, or where
     the documentation holds code of the original: then nobody is asked to write it again."""
-    record = accepted_chains(seed, LANGUAGE)[0][-1]
+    chain = accepted_chains(seed, LANGUAGE)[0]
+    record = chain[-1]
     original, entry_point = record.candidate.parts["solution"], entry_point_of(record)
     asker = Asker(seed, resources)
     documented = await asker.ask("document", WRITER, {"language": LANGUAGE, "code": original})
-    documentation = _documentation(documented.reply)
     signature = signature_of(original, entry_point)
-    if leak(bare(original), documentation, signature):
-        raise SeedRefused("code_in_documentation", key=documented.reply.key)
+    problem = _problem(documented.reply, original, signature)
+    if problem:
+        raise SeedRefused(problem, key=documented.reply.key)
+    parts = {"original": original, "bare_original": bare(original), "tests": record.candidate.parts["tests"]}
+    about: dict[str, JSON] = {
+        "language": LANGUAGE,
+        "entry_point": entry_point,
+        "round": resources.round,
+        "topic": record.candidate.metadata.get("topic", ""),
+        "original_record": record.candidate.id,
+        "original_difficulty": difficulty(chain),
+    }
+    rebuilt, calls = await _rebuilt(asker, documented, signature, entry_point)
+    identity = stable_hash(NAME, seed.id, str(resources.round), *(call.key for call in calls))
+    parts |= rebuilt
+    checks = _checks(parts, entry_point, signature, resources)
+    origin = record.candidate.seed
+    messages = _messages(parts)
+    return [Candidate(identity, identity, origin, NAME, messages, parts, checks, calls, metadata=about)]
+
+
+async def revise(attempts: Sequence[Record], resources: Resources) -> Candidate | None:
+    """The documentation again, with what the deciding check reported, and a program from it.
+
+    None where the rounds are spent or the problem was too easy to be worth it. A documentation that cannot be given on
+    is refused by the checks, as no program was written from it.
+    """
+    settings: Backtranslate = resources.settings
+    last = attempts[-1]
+    former, attempt = last.candidate, last.candidate.attempt + 1
+    worth = LEVELS.index(str(former.metadata["original_difficulty"])) >= LEVELS.index(settings.revise_from)
+    if last.deciding.outcome is not Outcome.FAIL or len(attempts) > settings.rounds or not worth:
+        return None
+    original, entry_point = former.parts["original"], str(former.metadata["entry_point"])
+    asker = Asker(former.seed, resources, attempt)
+    told = {"language": LANGUAGE, "code": original, "documentation": former.parts["documentation"]}
+    documented = await asker.ask("redocument", WRITER, {**told, "feedback": feedback_text(last.deciding)})
+    signature = signature_of(original, entry_point)
+    rebuilt = {"documentation": documented.reply.text.strip(), **UNASKED}
+    calls: tuple[Call, ...] = (documented.call("documentation"),)
+    if not _problem(documented.reply, original, signature):
+        rebuilt, calls = await _rebuilt(asker, documented, signature, entry_point)
+    parts = {**former.parts, **rebuilt}
+    return replace(
+        former,
+        id=stable_hash(NAME, former.chain_id, str(attempt), *(call.key for call in calls)),
+        messages=_messages(parts),
+        parts=parts,
+        calls=calls,
+        attempt=attempt,
+        revises=former.id,
+        metadata={**former.metadata, "redocumented": True},
+    )
+
+
+async def _rebuilt(
+    asker: Asker, documented: Answer, signature: str, entry_point: str
+) -> tuple[dict[str, str], tuple[Call, ...]]:
+    """Parts and calls of a documentation and of the program that was written from it alone."""
+    documentation = documented.reply.text.strip()
     fields = {"language": LANGUAGE, "documentation": documentation, "signature": signature}
     rebuilt = await asker.ask("rebuild", SOLVER, fields)
     parts = {
-        "original": original,
-        "bare_original": bare(original),
         "documentation": documentation,
         "second_prompt": "\n\n".join(message.content for message in rebuilt.request.messages),
         "rebuilt": read_code(rebuilt.reply, LANGUAGE, entry_point),
-        "tests": record.candidate.parts["tests"],
     }
-    calls = (documented.call("documentation"), rebuilt.call("rebuilt"))
-    identity = stable_hash(NAME, seed.id, str(resources.round), *(call.key for call in calls))
-    about: dict[str, JSON] = {"language": LANGUAGE, "entry_point": entry_point, "round": resources.round}
-    about["topic"] = record.candidate.metadata.get("topic", "")
-    return [
-        Candidate(
-            id=identity,
-            chain_id=identity,
-            seed=record.candidate.seed,
-            recipe=NAME,
-            messages=_messages(parts),
-            parts=parts,
-            checks=_checks(parts, entry_point, signature, resources),
-            calls=calls,
-            metadata={**about, "original_record": record.candidate.id},
-        )
-    ]
+    return parts, (documented.call("documentation"), rebuilt.call("rebuilt"))
 
 
-def _documentation(reply: Reply) -> str:
-    """The text. Raises SeedRefused where it was cut off, says nothing, or shows code instead of describing it."""
+def _problem(reply: Reply, original: str, signature: str) -> str:
+    """Why nobody can be asked to write a program from it: it was cut off, says nothing, or shows code."""
     text = reply.text.strip()
     if reply.finish_reason != "stop":
-        raise SeedRefused("truncated", key=reply.key)
+        return "truncated"
     if len(text) < MIN_CHARS:
-        raise SeedRefused("no_documentation", key=reply.key)
-    if find_blocks(text):
-        raise SeedRefused("code_in_documentation", key=reply.key)
-    return text
+        return "no_documentation"
+    return "code_in_documentation" if find_blocks(text) or leak(bare(original), text, signature) else ""
 
 
 def signature_of(program: str, entry_point: str) -> str:
@@ -150,4 +198,6 @@ def _messages(parts: dict[str, str]) -> tuple[Message, ...]:
     return (*asked, Message("assistant", parts["documentation"]))
 
 
-RECIPE = Recipe(NAME, seeds="attempts", settings=Backtranslate, propose=propose, sandbox=True, corpus=SOURCE)
+RECIPE = Recipe(
+    NAME, seeds="attempts", settings=Backtranslate, propose=propose, revise=revise, sandbox=True, corpus=SOURCE
+)

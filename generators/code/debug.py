@@ -81,7 +81,8 @@ async def _dialogue(fault: _Fault, resources: Resources) -> Candidate | None:
     if error is None:
         return None
     language, entry_point = language_of(fault.fixed), entry_point_of(fault.fixed)
-    fix = f"{fault.fixer.candidate.metadata['diagnosis']}\n\n{fenced(final.parts['solution'], language)}"
+    diagnosis = str(fault.fixer.candidate.metadata.get("diagnosis", ""))  # none where only a judge had it rewritten
+    fix = f"{diagnosis}\n\n{fenced(final.parts['solution'], language)}".lstrip()
     parts = {**{name: final.parts[name] for name in ("problem", "signature", "solution", "tests")}, "error": error}
     parts |= {"faulty": faulty.parts["solution"], "faulty_reply": faulty.parts["solution_reply"], "fix_reply": fix}
     settings: Debug = resources.settings

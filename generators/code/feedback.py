@@ -16,7 +16,8 @@ CHECKED = {
     "code_tests": "The solution did not pass the tests",
     "tests_strength": "The tests accept the solution, but they prove too little",
     "same_behaviour": "The program does not do what the original does",
-    "judged": "A reviewer found the solution not good enough",
+    "no_leak": "The text holds code of the program",
+    "judged": "A reviewer found it not good enough",
     "agreement": "Independent solutions of the task do not pass these tests, though the solution does",
 }
 
@@ -40,6 +41,8 @@ EXPLAINED = {
     "surviving_mutants": "the tests still pass when the solution is changed as listed; add tests that notice",
     "tests_weakened": "the new tests notice or reach less of the solution than those they replace",
     "not_correct": "it does not do what the task asks for every input",
+    "not_faithful": "the program written from the text does not do what the original does",
+    "not_documented": "the text does not state every rule and edge case",
     "not_style": "it is right, and not clear enough to learn from",
     "outvoted": "more solutions fail these tests than pass: solution and tests may share one mistake about the task",
 }
@@ -79,6 +82,8 @@ def _facts(evidence: Mapping[str, Any]) -> Iterator[str]:
                 line.format(**item) if isinstance(item, Mapping) else line.format(item)
                 for item in _items(evidence, name)
             )
+    if "part" in evidence and "code" in evidence:
+        yield f"- {evidence['part']} holds: {evidence['code']}"
     if evidence.get("program"):
         yield from ("This program passes the tests:", str(evidence["program"]).rstrip())
     yield from _reviews(evidence)

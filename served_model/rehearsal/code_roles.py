@@ -27,6 +27,7 @@ QUALITY = "generators.code/quality"
 IMPROVE = "generators.code/improve"
 EVOLVE = "generators.code/evolve"
 DOCUMENT = "generators.code/document"
+REDOCUMENT = "generators.code/redocument"
 REBUILD = "generators.code/rebuild"
 FIDELITY = "generators.code/fidelity"
 TRANSLATE = "generators.code/translate"
@@ -39,6 +40,12 @@ TEST_FAULTS = {
     "flaky_tests": Fault(3, "execution"),
     "weak_tests": Fault(3, "execution"),
     "no_code_block": Fault(2, "format"),
+}
+DOCUMENT_FAULTS = {
+    "leaks_code": Fault(4, "format"),
+    "vague": Fault(2, "execution"),
+    "wrong_documentation": Fault(4, "execution"),
+    "truncated": Fault(1, "format"),
 }
 
 ROLES = (
@@ -101,17 +108,8 @@ ROLES = (
     ),
     Role(TRANSLATE, frozenset({"code"}), TRANSLATION_FAULTS, play_translate),
     Role(RETRANSLATE, frozenset({"code", "translation", "feedback"}), TRANSLATION_FAULTS, play_translate),
-    Role(
-        DOCUMENT,
-        frozenset({"code"}),
-        {
-            "leaks_code": Fault(4, "format"),
-            "vague": Fault(2, "execution"),
-            "wrong_documentation": Fault(4, "execution"),
-            "truncated": Fault(1, "format"),
-        },
-        of_tags(play_document),
-    ),
+    Role(DOCUMENT, frozenset({"code"}), DOCUMENT_FAULTS, of_tags(play_document)),
+    Role(REDOCUMENT, frozenset({"code", "documentation", "feedback"}), DOCUMENT_FAULTS, of_tags(play_document)),
     Role(
         REBUILD,
         frozenset({"documentation", "signature"}),

@@ -285,6 +285,60 @@ async def test_an_unreadable_judge_decides_nothing(judges: VerifierResources) ->
     assert (record.outcome, record.deciding.reason) == (Outcome.UNJUDGED, "judge_unreadable")
 
 
+LEAKING = f"{DOCUMENTATION} So: sum(n * n for n in numbers if n % 2 == 0)."
+
+
+async def again(
+    judges: VerifierResources, settings: dict[str, Any], *chain: str, **answers: Any
+) -> tuple[list[Record], ScriptedModel]:
+    """Documented, refused and documented again; `chain` are the solutions of the problem, the last one right."""
+    given = {"document": DOCUMENTATION, "redocument": f"{DOCUMENTATION} Odd numbers do not count.", **answers}
+    resources = resources_of(backtranslate.Backtranslate(**settings), judges.sandbox, **given)
+    first, *revisions = chain
+    seed = attempts_seed(await chain_of(judges, first, *map(revision, revisions)))
+    jury = replace(judges, model=ScriptedModel(Script(fidelity=FAITHFUL)))
+    records = await run_chain(backtranslate.RECIPE, seed, resources, jury)
+    assert isinstance(resources.model, ScriptedModel)
+    return records, resources.model
+
+
+async def test_a_hard_program_is_documented_again(judges: VerifierResources) -> None:
+    records, model = await again(judges, {}, WRONG, RIGHT, rebuild=[block(WRONG), block(REBUILT)])
+    assert [record.deciding.reason for record in records] == ["behaviour_differs", "all_criteria"]
+    shown = model.requests[2].messages[-1].content
+    assert "the original gives 0" in shown and DOCUMENTATION in shown and RIGHT.strip() in shown
+    final = records[-1].candidate
+    assert final.messages[-1].content.endswith("Odd numbers do not count.")
+    assert final.metadata["redocumented"] is True and final.metadata["original_difficulty"] == "medium"
+    assert final.revises == records[0].candidate.id and len({call.key for call in final.calls}) == 2
+    assert "Odd numbers do not count." in final.parts["second_prompt"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "chain", "attempts"),
+    [
+        ({}, [RIGHT], 1),  # an easy problem
+        ({"revise_from": "never"}, [WRONG, RIGHT], 1),
+        ({"revise_from": "easy", "rounds": 3}, [RIGHT], 4),
+        ({"rounds": 0}, [WRONG, RIGHT], 1),
+    ],
+)
+async def test_how_often_is_bounded(
+    judges: VerifierResources, settings: dict[str, Any], chain: list[str], attempts: int
+) -> None:
+    records, _ = await again(judges, settings, *chain, rebuild=block(WRONG))
+    assert [record.deciding.reason for record in records] == ["behaviour_differs"] * attempts
+
+
+@pytest.mark.parametrize(("text", "reason"), [(LEAKING, "code_in_text"), ("Adds things up.", "no_code")])
+async def test_a_second_documentation_that_says_too_much_or_little_is_not_given_on(
+    judges: VerifierResources, text: str, reason: str
+) -> None:
+    records, model = await again(judges, {"rounds": 1}, WRONG, RIGHT, rebuild=block(WRONG), redocument=text)
+    assert [record.deciding.reason for record in records] == ["behaviour_differs", reason]
+    assert [request.prompt.rpartition("/")[2] for request in model.requests] == ["document", "rebuild", "redocument"]
+
+
 LEAKS = {
     "a block": (f"{DOCUMENTATION}\n\n```python\n{RIGHT}```", "code_in_documentation"),
     "a line": (f"{DOCUMENTATION} So: sum(n * n for n in numbers if n % 2 == 0).", "code_in_documentation"),

@@ -469,6 +469,7 @@ PROMPTS = ["problem", "solution", "revise", "example", "evolve", "document", "re
 PROMPTS += [
     "improve",
     "quality",
+    "redocument",
     "translate",
     "retranslate",
     "translation",
