@@ -11,7 +11,7 @@ from __future__ import annotations
 import glob
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -100,8 +100,23 @@ def _seed(rows: list[dict[str, Any]]) -> Seed:
         text=first["seed_text"],
         source=first["seed_source"],
         licence=first["seed_licence"],
-        fields={"chains": canonical_json(chains), "recipe": first["recipe"]},
+        fields={"chains": canonical_json(chains), "recipe": first["recipe"], "lineage": lineage_of(rows)},
     )
+
+
+def lineage_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Where a seed that is made from these rows comes from, as JSON: their own lineage, and a last step about them."""
+    first = rows[0]
+    finals = [row for row in rows if row["is_final"]]
+    step = {
+        "round": first.get("round") or 0,
+        "recipe": first["recipe"],
+        "seed_id": first["seed_id"],
+        "records": [row["id"] for row in finals],
+        "accepted": [row["id"] for row in finals if row["outcome"] == Outcome.PASS],
+        "model": ",".join(sorted({name for row in rows for name in row["model"].split(",") if name})),
+    }
+    return canonical_json([*json.loads(first.get("lineage") or "[]"), step])
 
 
 READER = Reader(name="attempts", read=read, fingerprint=fingerprint, default="", endless=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -72,7 +72,7 @@ def _tables(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
         kinds = get_args(field.annotation) or (field.annotation,)
         for kind in kinds:
             if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not RecipeChoice:
-                yield f"`[{name}]`", kind
+                yield f"`[[{name}]]`" if get_origin(field.annotation) is list else f"`[{name}]`", kind
 
 
 def _title(title: str, text: str) -> Iterator[str]:

@@ -51,6 +51,8 @@ ORIGIN: list[tuple[str, pa.DataType]] = [
     ("seed_licence", pa.string()),
     ("model", pa.string()),
     ("software", pa.string()),
+    ("round", pa.int32()),  # 0 is the first
+    ("lineage", pa.string()),  # JSON list: the records of earlier rounds and recipes that the seed comes from
 ]
 
 
@@ -98,7 +100,8 @@ def is_for(row: Row, export: str) -> bool:
 
 def origin(row: Row) -> dict[str, Any]:
     """The columns of ORIGIN."""
-    return {name: row[name] for name, _ in ORIGIN}
+    earlier = {"round": row.get("round") or 0, "lineage": row.get("lineage") or "[]"}  # absent before version 3
+    return earlier | {name: row[name] for name, _ in ORIGIN if name not in earlier}
 
 
 def prompt_and_reply(row: Row) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -91,6 +91,18 @@ class RecipeChoice(Section):
     settings: dict[str, Any] = Field(default_factory=dict, description="The recipe's own settings.")
 
 
+class RoundSettings(Section):
+    """What a further round does otherwise than the one before it, whose records it may read: `previous:RECIPE`."""
+
+    models: dict[str, ModelSettings] = Field(
+        default_factory=dict, description="Models by role in place of those of the round before."
+    )
+    recipes: list[RecipeChoice] = Field(
+        default_factory=list, description="What to make; none: the same as in the round before."
+    )
+    seed: int | None = Field(None, ge=0, description="Seed of the round; none: one of its own, made from the run's.")
+
+
 class Budget(Section):
     """Limits that end a run cleanly. They are looked at before each request and after each candidate."""
 
@@ -162,6 +174,11 @@ class RunConfig(Section):
     )
     batch: bool = Field(False, description="Write requests as OpenAI batch files below the run folder; see --batch.")
     review: bool = Field(False, description="Pause before publishing until a person approves a sample in the UI.")
+    rounds: list[RoundSettings] = Field(
+        default_factory=list, description="Further rounds after the first, each a run of its own in the folder."
+    )
+    round: int = Field(0, ge=0, description="Number of the round; set by a config with rounds.")
+    previous: str | None = Field(None, description="Folder of the round before; set by a config with rounds.")
     shard_size: int = Field(200, ge=1, description="Seeds per shard; a shard is the unit of work and of resume.")
     lookahead: int = Field(16, ge=1, le=256, description="Most shards of one recipe in work at a time.")
 

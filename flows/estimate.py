@@ -161,7 +161,7 @@ async def _sample(recipe: RecipePlan, plan: SeedPlan, bench: Workbench, config: 
         stop = bench.tally(recipe.slug).stop
         metered = MeteredModel(timed, bench.meter, stop, bench.client.model_name)
         model = _Counted(JournaledModel(metered, journal))
-        resources = Resources(model, recipe.settings, config.seed, sandbox=bench.sandbox)
+        resources = Resources(model, recipe.settings, config.seed, config.round, bench.sandbox)
         verify = VerifyResources(bench.sandbox, bench.workers, model)
         loop = Loop(recipe.recipe, resources, verify, lambda _kind, _outcome, _reason: None, bench.gate)
         result = await loop.run(seeds)

@@ -37,6 +37,7 @@ from flows.preflight import preflight, require_inputs
 from flows.publish import publish
 from flows.push import push_dataset, pushed_line
 from flows.review import Rejected, require_reviewer, reviewed
+from flows.rounds import round_configs, round_folder
 from flows.run_folder import RunFolder, fingerprint, locked, require_same_run, require_writable
 from flows.run_store import run_store
 from flows.seed_plan import shard_size
@@ -91,7 +92,7 @@ async def make_dataset(config: Config, out: Out = None, fresh: Fresh = False) ->
     if fresh:
         config = freshened(config)
     try:
-        published = await run(config, out, below=fresh)
+        published = await (run_rounds(config, out, fresh) if config.rounds else run(config, out, below=fresh))
     except Rejected as rejection:
         return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
     await show_result(published, RunFolder(published.root))
@@ -148,6 +149,26 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
         return published
 
 
+async def run_rounds(config: RunConfig, out: str | None, below: bool = False) -> Published:
+    """One round after the other, each a run in a folder of its own; the last one's result. Raises as `run`."""
+    root = rounds_root(config, out, below)
+    configs = round_configs(config, root)
+    for one in configs:
+        resolve(one)  # a mistake in a later round is said before the first one is paid
+    for one in configs:
+        progress.current().note(f"round {one.round} of {configs[-1].round}")
+        published = await run(one, str(round_folder(root, one.round)))
+    return published
+
+
+def rounds_root(config: RunConfig, out: str | None, below: bool = False) -> Path:
+    """The folder of all rounds; without `out` it is named by all that the config says of what is made."""
+    if out and not below:
+        return Path(out)
+    said = config.model_dump(mode="json", include={"seed", "models", "recipes", "rounds", "rehearsal"})
+    return Path(out or "runs") / f"{config.name}-{fingerprint(said)}"
+
+
 async def _push(config: RunConfig, folder: RunFolder) -> None:
     """Put the dataset where the config wants it. Where that fails the run is complete; a rerun pushes again."""
     if config.exports.push is not None:
@@ -170,8 +191,15 @@ async def _reviewed(
 async def prepare(config: RunConfig, out: Path | None) -> tuple[RunConfig, Path]:
     """Refuse in a second what `run` would refuse after the engine has started. Raises UserError or ConfigError.
 
-    Gives the config with the names of its models, and the run folder.
+    Gives the config with the names of its models, and the run folder. Of several rounds the first one is tried.
     """
+    if config.rounds:
+        root = rounds_root(config, str(out) if out else None)
+        configs = round_configs(config, root)
+        for one in configs:
+            resolve(one)
+        await prepare(configs[0], round_folder(root, 0))
+        return config, root
     plan = resolve(config)
     require_inputs(plan, RunFolder(out or Path()))
     if config.review:

@@ -97,7 +97,7 @@ async def make_shard(job: ShardJob, listen: Listener) -> ShardSummary:
         probes = count_probes(result.chains)
         summary = ShardSummary(job.shard, result.accounts, usage_of(journal.path), result.cut, probes)
         # In a thread: a slow disk must not hold up the other shards' requests.
-        await asyncio.to_thread(_commit, folder, path, summary, result, journal)
+        await asyncio.to_thread(_commit, job, path, summary, result, journal)
         return summary
 
 
@@ -113,7 +113,7 @@ async def _work(job: ShardJob, plan: RecipePlan, bench: Workbench, journal: Jour
         listen(kind, outcome, reason)
 
     with bench.model(journal, plan.slug) as model:
-        resources = Resources(model, plan.settings, job.config.seed, sandbox=bench.sandbox)
+        resources = Resources(model, plan.settings, job.config.seed, job.config.round, bench.sandbox)
         verify = VerifyResources(bench.sandbox, bench.workers, model)
         guarded = guard_of(job.config.safety)
         loop = Loop(plan.recipe, resources, verify, heard, bench.gate, bench.seen.record, guarded)
@@ -142,10 +142,11 @@ def _refuse_broken_judgement(plan: RecipePlan, result: ShardResult) -> None:
         )
 
 
-def _commit(folder: RunFolder, path: Path, summary: ShardSummary, result: ShardResult, journal: Journal) -> None:
+def _commit(job: ShardJob, path: Path, summary: ShardSummary, result: ShardResult, journal: Journal) -> None:
     """Replies first, then losses, then the name that says done."""
     with span("commit", attributes={"provender.shard": path.name}):
         journal.sync()
-        rows = [record_row(record, record is chain[-1], SOFTWARE) for chain in result.chains for record in chain]
-        write_table(folder.drops_of(path), DROPS, [drop_row(drop) for drop in result.drops])
+        ends = ((record, record is chain[-1]) for chain in result.chains for record in chain)
+        rows = [record_row(record, is_final, SOFTWARE, job.config.round) for record, is_final in ends]
+        write_table(RunFolder(job.out).drops_of(path), DROPS, [drop_row(drop) for drop in result.drops])
         write_table(path, RECORDS, rows, {"provender.summary": summary.to_json()})

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -17,11 +17,13 @@ from pydantic import ValidationError
 import corpus
 from corpus.attempts import SAME_RUN
 from corpus.errors import CorpusError
+from corpus.previous import PreviousSeeds
 from curation.screens import NOTHING, ScreenRules, Screens
 from curation.selection import Selection
 from flows.config import RecipeChoice, RunConfig
 from flows.config_errors import describe
 from flows.errors import ConfigError
+from flows.rounds import Previous, previous_of
 from flows.run_folder import RunFolder
 from flows.seed_plan import SeedPlan
 from flows.version import VERSION
@@ -29,7 +31,7 @@ from generators import RECIPES
 from generators.recipe import Recipe, Settings
 from records.limits import Limits
 from records.schema import SCHEMA_VERSION
-from records.types import stable_hash
+from records.types import Drop, Seed, stable_hash
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class RecipePlan:
     slug: str  # orders and names its files: "00-math-solve"
     code_hash: str  # of its prompts, or of the user's file
     upstream: int | None = None  # index of the recipe of the same run whose attempts are its corpus
+    previous: Previous | None = None  # what it reads of the round before, where that is its corpus
     curation: ScreenRules = NOTHING  # shared by all recipes of the run
 
     @property
@@ -71,6 +74,8 @@ class RecipePlan:
         """None where the corpus is made in the run: what it is made from stands in the run's inputs itself."""
         if self.upstream is not None:
             return None
+        if self.previous is not None:
+            return self.previous.fingerprint()
         try:
             return corpus.READERS[self.recipe.seeds].fingerprint(self.pattern)
         except CorpusError as error:
@@ -80,9 +85,17 @@ class RecipePlan:
         self, config: RunConfig, folder: RunFolder, size: int, upstream: Sequence[Path] | None = None
     ) -> SeedPlan:
         """How its corpus is cut into shards of `size` seeds; `upstream` are the shards that it is made from."""
-        return SeedPlan(
-            self.slug, self.choice, self.recipe, config.seed, size, folder, self.pattern, config.sandbox, upstream
-        )
+        where = self.pattern, config.sandbox, upstream, self._previous_seeds
+        return SeedPlan(self.slug, self.choice, self.recipe, config.seed, size, folder, *where)
+
+    @property
+    def _previous_seeds(self) -> Iterable[Seed | Drop] | None:
+        """What it reads of the round before. Raises ConfigError."""
+        if self.previous is None:
+            return None
+        name = self.previous.recipe
+        kinds = (RECIPES[name].seeds if name in RECIPES else self.recipe.seeds, self.recipe.seeds)
+        return PreviousSeeds(tuple(self.previous.shards()), name, self.previous.which, kinds)
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,7 @@ class RunPlan:
             "schema": SCHEMA_VERSION,
             "software": VERSION,
             "rehearsal": rehearsal.model_dump(mode="json") if rehearsal else None,
+            **({"round": self.config.round} if self.config.round else {}),
             **({"safety": safety.model_dump(mode="json")} if safety else {}),
         }
 
@@ -131,9 +145,10 @@ def resolve_recipe(config: RunConfig, index: int) -> RecipePlan:
         raise ConfigError(f"{where}: settings: {describe(error, recipe.settings)}") from error
     if corpus.READERS[recipe.seeds].endless and choice.target is None and choice.seeds is None:
         raise ConfigError(f"{where}: set target or seeds: its corpus gives ever new seeds and has no end of its own")
-    upstream = _upstream(config, index, pattern_of(choice, recipe))
+    pattern = pattern_of(choice, recipe)
+    upstream, previous = _upstream(config, index, pattern), previous_of(config, pattern)
     slug = f"{index:02d}-{re.sub(r'[^A-Za-z0-9_]+', '-', recipe.name).strip('-')}"
-    return RecipePlan(choice, recipe, settings, slug, code_hash, upstream)
+    return RecipePlan(choice, recipe, settings, slug, code_hash, upstream, previous)
 
 
 def pattern_of(choice: RecipeChoice, recipe: Recipe) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -38,6 +38,7 @@ class SeedPlan:
     pattern: str
     sandbox: SandboxSettings
     upstream: Sequence[Path] | None = None  # the shards that are its corpus, where another recipe of the run makes it
+    previous: Iterable[Seed | Drop] | None = None  # what it reads of the round before, where that is its corpus
 
     def write_shards(self) -> Iterator[int]:
         """Write the seed files one after another and name each shard once its file is there.
@@ -59,6 +60,8 @@ class SeedPlan:
     def _read(self) -> Iterator[Seed | Drop]:
         if self.upstream is not None:
             return read_shards(self.upstream)
+        if self.previous is not None:
+            return iter(self.previous)
         reader = corpus.READERS[self.recipe.seeds]
         where = (SandboxOpener(self.sandbox),) if reader.executes else ()
         return reader.read(self.pattern, self.run_seed, self.choice.licence, *where)

@@ -24,8 +24,8 @@ from records.types import (
     canonical_json,
 )
 
-SCHEMA_VERSION = "2"
-"""2 added tool calls to messages, and `tools`. Rows of version 1 are read as rows without tools."""
+SCHEMA_VERSION = "3"
+"""2 added tool calls to messages, and `tools`; 3 added `round` and `lineage`. Older rows are read as rows without."""
 
 CheckDecoder = Callable[[str, Mapping[str, JSON]], Check]
 """Makes a check from its kind and its fields; the table of verifiers supplies it."""
@@ -85,6 +85,8 @@ _RECORD_FIELDS: list[tuple[str, pa.DataType]] = [
     ("seed_fields", pa.string()),  # JSON object
     ("model", pa.string()),  # models of all calls, sorted, joined by a comma
     ("software", pa.string()),  # "provender 0.1.0"
+    ("round", pa.int32()),  # 0 is the first
+    ("lineage", pa.string()),  # JSON list: recipes, records and models that the seed comes from, the oldest first
 ]
 
 RECORDS = pa.schema(
@@ -115,8 +117,8 @@ SEEDS = pa.schema(
 )
 
 
-def record_row(record: Record, is_final: bool, software: str) -> dict[str, Any]:
-    """One row of the RECORDS schema."""
+def record_row(record: Record, is_final: bool, software: str, number: int = 0) -> dict[str, Any]:
+    """One row of the RECORDS schema; `number` is that of the round."""
     candidate, deciding = record.candidate, record.deciding
     return {
         "id": candidate.id,
@@ -138,6 +140,8 @@ def record_row(record: Record, is_final: bool, software: str) -> dict[str, Any]:
         **_seed_columns(candidate.seed),
         "model": ",".join(sorted({call.model for call in candidate.calls})),
         "software": software,
+        "round": number,
+        "lineage": candidate.seed.fields.get("lineage", "[]"),
     }
 
 

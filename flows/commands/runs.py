@@ -90,9 +90,9 @@ def make(
     with reporting(quiet or as_json):
         published = _made(settings, folder, (send, wait), quiet)
     if as_json:
-        print(json.dumps(terminal.published_json(published, folder), indent=2))
+        print(json.dumps(terminal.published_json(published, published.root), indent=2))
     elif not quiet:
-        print(terminal.published_text(published, folder))
+        print(terminal.published_text(published, published.root))
 
 
 def _made(settings: RunConfig, folder: Path, rounds: tuple[bool, bool], quiet: bool) -> Published:
