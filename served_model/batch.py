@@ -12,12 +12,13 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from served_model.batch_files import RequestWriter, Results
+from served_model.batch_files import MOST_FAILURES, RequestWriter, Results
 from served_model.client import ChatClient
 from served_model.config import ModelConfig, config_for
 from served_model.limits import CEILING
 from served_model.meter import Deferred
-from served_model.types import ChatRequest, Reply, RequestRefused
+from served_model.retry import Fault
+from served_model.types import ChatRequest, ModelUnavailable, Reply, RequestRefused
 from served_model.wire import Completion, load_json, request_body
 
 SETTLE_S = 0.2  # that a request waits for others of its seed, so that they are put off together
@@ -49,14 +50,21 @@ class BatchClient(ChatClient):
         return len(self._results.waiting)
 
     async def complete(self, request: ChatRequest) -> Reply:
-        """The reply of a result file. Raises RequestRefused, or Deferred where there is none yet."""
+        """The reply of a result file. Raises RequestRefused, ModelUnavailable, or Deferred where there is none yet."""
         key = self.key(request)
         answer = self._results.answer(key)
         if isinstance(answer, Completion):
             self.collected += 1
             return Reply(key, answer.text, answer.finish_reason, self.model_name(request), answer.usage)
+        if answer is not None and answer.fault is Fault.PERMANENT:
+            file = self._results.answers[key][0]
+            raise ModelUnavailable(
+                f"{file}: {answer.problem}; mend it, remove that file and have the requests answered"
+            )
         if answer is not None:
             raise RequestRefused(f"batch request {key}: {answer.problem}")
+        if key in self._results.exhausted:
+            raise RequestRefused(f"batch request {key}: it failed {MOST_FAILURES} times")
         if key not in self._results.waiting:
             config = config_for(self._models, request.role)
             self._writer.write(key, load_json(request_body(config.name, request, config.api)))

@@ -23,7 +23,7 @@ REQUESTS, RESULTS = ".requests.jsonl", ".results.jsonl"
 MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000
 """Of a file: OpenAI takes 50,000 requests and 200 MB (platform.openai.com/docs/guides/batch)."""
 JSON_TYPE = {"Content-Type": "application/json"}
-ANSWERED = (Fault.NONE, Fault.REFUSED)
+MOST_FAILURES = 4  # of one request, before it is given up: a provider that expires it each time would be asked for ever
 
 
 def request_files(folder: Path) -> list[Path]:
@@ -53,7 +53,8 @@ def answer_of(line: Mapping[str, Any]) -> Completion | Failure:
     response = line.get("response")
     if not isinstance(response, dict):
         return read_answer(500, JSON_TYPE, dump_json(line))
-    return read_answer(int(response.get("status_code") or 200), JSON_TYPE, dump_json(response.get("body")))
+    body = response.get("body") or line.get("error")  # vLLM says there why it refused
+    return read_answer(int(response.get("status_code") or 200), JSON_TYPE, dump_json(body))
 
 
 @dataclass
@@ -61,27 +62,32 @@ class Results:
     """Where the answer to each key stands, and which keys wait for one.
 
     A key waits while it was asked more often than it failed: an answer that is none (expired, 5xx) is asked for again,
-    once for each time. A copy of a result is the same result.
+    once for each time, until it has failed too often. A copy of a result is the same result.
     """
 
     answers: dict[str, tuple[Path, int]] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
+    exhausted: set[str] = field(default_factory=set)
 
     @classmethod
     def read(cls, folder: Path) -> Results:
         """Of all files there."""
-        found, failures = cls(), dict[str, set[bytes]]()
+        failures: dict[str, set[bytes]] = {}
+        useless: dict[str, tuple[Path, int]] = {}  # wrong model, wrong key: no answer, and asking again is no use
+        answers: dict[str, tuple[Path, int]] = {}
         for path, offset, line in lines_of(sorted(folder.glob(f"*{RESULTS}"))):
             key, answer = str(line["custom_id"]), answer_of(line)
-            if isinstance(answer, Completion) or answer.fault in ANSWERED:
-                found.answers[key] = path, offset
+            if isinstance(answer, Completion) or answer.fault is Fault.REFUSED:
+                answers[key] = path, offset
+            elif answer.fault is Fault.PERMANENT:
+                useless[key] = path, offset
             else:
                 failures.setdefault(key, set()).add(hashlib.sha256(dump_json(line)).digest())
+        known = useless | answers
+        failed = {key: len(lines) for key, lines in failures.items() if key not in known}
         asked = Counter(key for path in request_files(folder) for key in keys_of(path))
-        found.waiting = {
-            key for key, times in asked.items() if key not in found.answers and times > len(failures.get(key, ()))
-        }
-        return found
+        waiting = {key for key, times in asked.items() if key not in known and times > failed.get(key, 0)}
+        return cls(known, waiting, {key for key, times in failed.items() if times >= MOST_FAILURES} - waiting)
 
     def answer(self, key: str) -> Completion | Failure | None:
         """The answer to a key, None where there is none yet."""

@@ -191,3 +191,48 @@ async def test_a_copy_of_a_failure_is_one_failure(tmp_path: Path, request_of: Ca
     for _ in range(2):
         assert await ask(models, tmp_path, [request_of("a")]) == ["later"]
     assert len(request_files(tmp_path)) == 2 and Results.read(tmp_path).waiting == {key}
+
+
+def write_results(folder: Path, name: str, *results: tuple[str, int, Any]) -> None:
+    lines = [
+        {"id": name, "custom_id": key, "response": {"status_code": status, "body": None}, "error": error}
+        for key, status, error in results
+    ]
+    (folder / f"{name}.results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+async def test_what_vllm_says_of_a_request_that_it_refused(
+    tmp_path: Path, request_of: Callable[..., ChatRequest]
+) -> None:
+    """Its words stand beside the response, which has no body."""
+    models = {"default": config("http://127.0.0.1:9/v1")}
+    await ask(models, tmp_path, [request_of("a")])
+    (key,) = keys_of(request_files(tmp_path)[0])
+    write_results(tmp_path, "x", (key, 400, {"error": {"message": "too long by far"}}))
+    assert "too long by far" in (await ask(models, tmp_path, [request_of("a")]))[0]
+
+
+async def test_results_of_another_model_end_the_run_and_drop_nothing(
+    tmp_path: Path, request_of: Callable[..., ChatRequest]
+) -> None:
+    models = {"default": config("http://127.0.0.1:9/v1")}
+    await ask(models, tmp_path, [request_of("a")])
+    (key,) = keys_of(request_files(tmp_path)[0])
+    write_results(tmp_path, "wrong", (key, 404, {"error": {"message": "no such model"}}))
+    with pytest.raises(ModelUnavailable, match=r"wrong\.results\.jsonl: HTTP 404: no such model; mend it"):
+        await ask(models, tmp_path, [request_of("a")])
+    (tmp_path / "wrong.results.jsonl").unlink()
+    assert await ask(models, tmp_path, [request_of("a")]) == ["later"]
+    assert len(request_files(tmp_path)) == 1
+
+
+async def test_a_request_that_fails_each_time_is_given_up(
+    tmp_path: Path, request_of: Callable[..., ChatRequest]
+) -> None:
+    models = {"default": config("http://127.0.0.1:9/v1")}
+    for number in range(batch_files.MOST_FAILURES):
+        assert await ask(models, tmp_path, [request_of("a")]) == ["later"]
+        (key,) = keys_of(request_files(tmp_path)[-1])
+        write_results(tmp_path, f"{number}", (key, 503, {"error": {"message": "busy"}}))
+    (got,) = await ask(models, tmp_path, [request_of("a")])
+    assert "failed 4 times" in got and len(request_files(tmp_path)) == batch_files.MOST_FAILURES
