@@ -1,7 +1,8 @@
 """Curates any dataset: drops what repeats itself, holds benchmark items, is unsafe, twice there or poor, and says why.
 
-The order is repetition, contamination, paraphrased contamination, safety, exact, near and semantic duplicates, quality
-and phrases. Steps that need an embedder, a model or a section of the labels file are taken only where there is one.
+The order is repetition, contamination, paraphrased contamination, a light classifier, safety, exact, near and semantic
+duplicates, quality and phrases. Steps that need an embedder, a model or a section of the labels file are taken only
+where there is one.
 Rows are judged one by one before they are compared, so that the row that stands for its duplicates is never dropped by
 a step that looks at rows alone; quality and phrases come last, because shares are those of what is left. Three passes
 read the dataset; between them a row is 17 keys of 8 bytes (with an embedder its vector, with labels a few numbers
@@ -73,9 +74,17 @@ def _label_lines(labels: Mapping[str, JSON]) -> list[str]:
             lines.append(
                 f"phrase {name}: {before} of {rows} rows, now {after} of {left} (target {share['target']:.1%})"
             )
+    lines += _classifier_lines(labels.get("classifier", {}))
     for name, counts in labels.get("kept", {}).items():
         lines.append(f"{name.replace('_', ' ')}: " + ", ".join(f"{value} {count}" for value, count in counts.items()))
     return lines
+
+
+def _classifier_lines(classifier: Mapping[str, JSON]) -> list[str]:
+    if found := classifier.get("held_out"):
+        rates = ", ".join(f"{name} {found[name]:.1%}" for name in ("precision", "recall") if found[name] is not None)
+        return [f"classifier on rows it has not seen: {rates}"]
+    return [f"no classifier: {classifier['problem']}"] if classifier else []
 
 
 def curate(
@@ -101,6 +110,7 @@ def curate(
         with drops_file(out / "drops.parquet") as drops:
             work.judge(drops)
             work.compare()
+            labels.finish(work.left)
             kept, aside = _write(files, out, work, drops, labels.asks)
         work.accounts.check()
         reports = tuple(work.benchmark_reports())

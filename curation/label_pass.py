@@ -13,7 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from curation.classifier import read_classifier
 from curation.dataset_rows import DatasetRow
+from curation.distilling import Distilling
 from curation.label_settings import LabelSettings
 from curation.labelling import guard_row, label_row
 from curation.mix import value_at
@@ -37,6 +39,11 @@ class LabelPass:
         self.tally = SafetyTally()
         self.quality = Quality(settings.quality) if settings.quality else None
         self.phrases = Phrases(settings.phrases) if settings.phrases else None
+        self.distilling = Distilling(settings.classifier.recall) if settings.classifier and settings.trains else None
+        self.classifier = None
+        if settings.classifier and settings.classifier.file:
+            self.classifier = read_classifier(Path(settings.classifier.file))
+        self._folder = folder
         self.counts: dict[str, Counter[str]] = {"_".join(path): Counter() for path in COUNTED}
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, prefix=".labels.")  # noqa: SIM115 - see close
@@ -82,6 +89,20 @@ class LabelPass:
             self.quality.add(labels.get("quality", {}), str(value_at(row.values, path)) if path else "")
         if self.phrases is not None:
             self.phrases.add(row.taught, row_hash(row))
+        if self.distilling is not None:
+            self.distilling.add(row, labels.get("quality", {}))
+
+    def finish(self, left: Sequence[int]) -> None:
+        """Make a classifier of the labelled rows that no other stands for, where one is wanted."""
+        if self.distilling is not None:
+            self.distilling.finish(self._folder, left)
+
+    def poor(self, rows: Sequence[DatasetRow]) -> list[float | None]:
+        """The classifier's score of each row that it finds not good enough; None for all others."""
+        if self.classifier is None:
+            return [None] * len(rows)
+        scores = self.classifier.scores([row.text for row in rows])
+        return [None if self.classifier.keeps(score) else score for score in scores]
 
     def stored(self) -> Iterator[str]:
         """The labels of all rows that were asked about, in the order of asking, as JSON text."""
@@ -106,6 +127,8 @@ class LabelPass:
             found["quality"] = self.quality.to_json()
         if self.phrases is not None:
             found["phrases"] = phrase_report(self.phrases.table)
+        if self.distilling is not None:
+            found["classifier"] = self.distilling.to_json()
         shares = {name: dict(sorted(count.items())) for name, count in self.counts.items() if count}
         return found | ({"kept": shares} if shares else {})
 

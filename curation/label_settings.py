@@ -12,6 +12,7 @@ A labels file (`provender curate --labels labels.toml`); a section that is left 
     [topic]
     [phrases]
     share = 0.02
+    [classifier]                   # trains one from the judge's labels; file = "..." uses one in place of asking
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from curation.errors import CurationError
 from verifiers.safety_settings import SafetySettings
@@ -107,6 +108,17 @@ class PhraseSettings(_Section):
         return shares
 
 
+class ClassifierSettings(_Section):
+    """A light classifier learns what the judge calls good; another time it filters rows before anybody is asked."""
+
+    file: str | None = Field(
+        None, description="A classifier.json of an earlier curation: rows below its threshold are dropped; none: train."
+    )
+    recall: float = Field(
+        0.95, gt=0, le=1, description="Share of good rows that a classifier in training must find; sets its threshold."
+    )
+
+
 class LabelSettings(_Section):
     """What is asked of each row, and what is made of the answers."""
 
@@ -115,6 +127,18 @@ class LabelSettings(_Section):
     difficulty: DifficultySettings | None = Field(None, description="How hard; none: not asked.")
     topic: TopicSettings | None = Field(None, description="What about; none: not asked.")
     phrases: PhraseSettings | None = Field(None, description="Overused phrases; none: not balanced.")
+    classifier: ClassifierSettings | None = Field(None, description="Distilled from the judge; none: neither.")
+
+    @model_validator(mode="after")
+    def _has_a_teacher(self) -> LabelSettings:
+        if self.trains and (self.quality is None or self.quality.by == "reward"):
+            raise ValueError("classifier: it learns from a judge; add [quality] with one, or name the file of another")
+        return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether a classifier is made."""
+        return self.classifier is not None and self.classifier.file is None
 
     @property
     def asks(self) -> bool:

@@ -127,6 +127,7 @@ async def _criteria(rubric: Rubric, exchange: Exchange, votes: int, model: Model
     score = sum(outcome is Outcome.PASS for outcome in outcomes.values()) if known else None
     return {
         "rubric": rubric.prompt,
+        "models": sorted({ballot.model for ballot in ballots if ballot.model}),
         "rationales": [dict(ballot.rationales) for ballot in ballots if ballot.rationales],
         "criteria": {name: str(outcome) for name, outcome in outcomes.items()},
         "score": score,

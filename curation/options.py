@@ -13,8 +13,8 @@ from served_model.embedder import Embedder
 
 REPETITION, CONTAMINATION, EXACT, NEAR = "repetition", "contamination", "exact_duplicates", "near_duplicates"
 PARAPHRASED, SEMANTIC = "paraphrases", "semantic_duplicates"
-SAFETY, QUALITY, PHRASES = "safety", "quality", "phrases"
-STEPS = (REPETITION, CONTAMINATION, PARAPHRASED, SAFETY, EXACT, NEAR, SEMANTIC, QUALITY, PHRASES)
+CLASSIFIER, SAFETY, QUALITY, PHRASES = "classifier", "safety", "quality", "phrases"
+STEPS = (REPETITION, CONTAMINATION, PARAPHRASED, CLASSIFIER, SAFETY, EXACT, NEAR, SEMANTIC, QUALITY, PHRASES)
 BY_MEANING = (PARAPHRASED, SEMANTIC)
 BY_LABELS = (SAFETY, QUALITY, PHRASES)
 NO_LABELS = LabelSettings()
@@ -44,6 +44,8 @@ class CurateOptions:
         """What a step needs and has not got; None where it can be taken."""
         if step in BY_MEANING and self.embedder is None:
             return "an embedder; name one with --embedder"
+        if step == CLASSIFIER and (self.labels.classifier is None or self.labels.trains):
+            return "a section [classifier] with a file in the file of --labels"
         if step in BY_LABELS and getattr(self.labels, step) is None:
             return f"a section [{step}] in the file of --labels"
         if step in BY_LABELS and step != PHRASES and self.served is None:

@@ -12,6 +12,7 @@ from curation.label_pass import LabelPass
 from curation.meanings import Meanings
 from curation.near_duplicates import NearDuplicates
 from curation.options import (
+    CLASSIFIER,
     CONTAMINATION,
     EXACT,
     NEAR,
@@ -34,6 +35,7 @@ from records.types import JSON, Drop, Outcome, Verdict
 from verifiers.repetition import find_repetition
 
 DUPLICATES = {EXACT: "exact_duplicate", NEAR: "near_duplicate", SEMANTIC: "semantic_duplicate"}
+BELOW = "below_threshold"
 OUT, IN, ASIDE, STOPPED = range(4)
 """What the first pass makes of a row. The guard is asked about all but those that are out: what it drops is stopped,
 what it sets apart, for a person or because nothing is known of it, is aside."""
@@ -60,6 +62,7 @@ class Curation:
         self._names: dict[int, str] = {}  # of the rows that stand for others
         self._good: dict[int, bool | None] = {}  # of rows in question, those that are not known to be good
         self._surplus: dict[int, str] = {}
+        self.left: list[int] = []  # of the rows that are in, by number, those that stand for themselves
 
     def judge(self, drops: Drops) -> None:
         """First pass: judge each row by itself and take the keys of those that pass."""
@@ -67,6 +70,7 @@ class Curation:
             self.accounts.stage("curate", step)
         for chunk in read_chunks(self._files, self._options.field):
             passed = self._not_paraphrased([row for row in chunk.rows if self._passes(row, drops)], drops)
+            passed = self._not_poor(passed, drops)
             fates = dict(zip(passed, self._guarded(list(passed.values()), drops), strict=True))
             self._fates.extend(fates.get(id(row), OUT) for row in chunk.rows)
 
@@ -112,7 +116,7 @@ class Curation:
             else:
                 continue
             self._standing[step] = standing
-        left = [index for index, other in enumerate(standing) if other == index]
+        left = self.left = [index for index, other in enumerate(standing) if other == index]
         if QUALITY in self._steps and self._labels.quality:
             found = self._labels.quality.judge(left)
             if self._labels.quality.settings.drop:
@@ -170,6 +174,17 @@ class Curation:
             drop = _drop(row, PARAPHRASED, PARAPHRASE, match.evidence()) if match else None
             if self._counted(PARAPHRASED, drop, drops) is None:
                 left[id(row)] = row
+        return left
+
+    def _not_poor(self, rows: dict[int, DatasetRow], drops: Drops) -> dict[int, DatasetRow]:
+        """Those of the rows that a classifier finds good enough to be asked about."""
+        if CLASSIFIER not in self._steps:
+            return rows
+        left = {}
+        for (name, row), score in zip(rows.items(), self._labels.poor(list(rows.values())), strict=True):
+            drop = None if score is None else _drop(row, CLASSIFIER, BELOW, {"score": round(score, 4)})
+            if self._counted(CLASSIFIER, drop, drops) is None:
+                left[name] = row
         return left
 
     def _end(self, index: int, row: DatasetRow, drops: Drops) -> int:
