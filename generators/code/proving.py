@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -30,10 +31,11 @@ class CodeSettings(Settings):
     ("threshold", AceCoder's 0.8), or "soft", which takes any solution that passes something and stores the rate.
     `solutions` counts the solutions that are written independently for each problem, the example's own among them; up
     to `max_solutions` where they do not agree about the tests. 1 leaves the vote out, and so does 0 for `max_mutants`
-    leave out the trial of the tests by mutants, coverage and reruns. `cpu_s` and `memory_mb` are raised to what a
-    language's runtime needs. With `judge`, a judge also scores the program for correctness and style, and both must be
-    1; what it refuses is written again up to `judge_rounds` times where the problem's pass-rate difficulty is
-    `revise_from` or harder, and rejected where it is easier.
+    leave out the trial of the tests by mutants, coverage and reruns. Python tests that the solution and `noise_votes`
+    independent ones fail alike are dropped without asking, as long as `min_tests` are left; 0 leaves that to the
+    model. `cpu_s` and `memory_mb` are raised to what a language's runtime needs. With `judge`, a judge also scores the
+    program for correctness and style, and both must be 1; what it refuses is written again up to `judge_rounds` times
+    where the problem's pass-rate difficulty is `revise_from` or harder, and rejected where it is easier.
     """
 
     temperature: float = Field(0.7, ge=0, le=2)
@@ -46,6 +48,7 @@ class CodeSettings(Settings):
     min_pass_rate: float = Field(0.8, gt=0, le=1)
     solutions: int = Field(2, ge=1, le=32)
     max_solutions: int = Field(4, ge=1, le=64)
+    noise_votes: int = Field(0, ge=0, le=32)
     min_mutation_score: float = Field(0.6, ge=0, le=1)
     min_branch_coverage: float = Field(0.9, ge=0, le=1)
     max_mutants: int = Field(12, ge=0, le=1000)
@@ -70,11 +73,12 @@ def checks_of(
     `attempts` are the earlier ones, oldest first."""
     language, entry_point = str(about["language"]), str(about["entry_point"])
     tests, rate = parts["tests"], settings.required_pass_rate
+    former = standard(attempts, tests, about.get("dropped_tests"))
     cpu_s, memory_mb = limits_of(language, settings.cpu_s, settings.memory_mb)
     limits: dict[str, Any] = {"cpu_s": cpu_s, "memory_mb": memory_mb}
     checks: list[Check] = [
         CodeStatic(language, entry_point),
-        TestsQuality(language, entry_point, settings.min_tests, settings.min_assertions, standard(attempts, tests)),
+        TestsQuality(language, entry_point, settings.min_tests, settings.min_assertions, former),
         CodeTests(language, tests, entry_point, rate, cpu_s, memory_mb),
     ]
     if settings.max_mutants:
@@ -112,18 +116,29 @@ def independent(parts: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(parts[name] for name in sorted(names, key=lambda name: int(name.removeprefix(INDEPENDENT))))
 
 
-def standard(attempts: Sequence[Record], tests: str) -> str:
+def standard(attempts: Sequence[Record], tests: str, dropped: JSON = None) -> str:
     """The tests that a revision is held against: the latest that were found good, else the first, unless refused.
 
     Not simply those of the last attempt: otherwise a gutted version, refused once, would be the standard for the next.
-    Empty where there are none, or where the tests are their own standard.
+    Without those that were dropped for noise. Empty where there are none, or where the tests are their own standard.
     """
     good = [record for record in attempts if _said_of_tests(record, Outcome.PASS)]
     if not attempts or (not good and _said_of_tests(attempts[0], Outcome.FAIL)):
         return ""  # worthless tests are no standard; what replaces them has the whole check to pass
     chosen = good[-1] if good else attempts[0]
     earlier = without_flaky(chosen)
+    earlier = without_tests(earlier, [str(name) for name in dropped]) if isinstance(dropped, list) else earlier
     return "" if earlier == tests else earlier
+
+
+def without_tests(tests: str, names: Sequence[str]) -> str:
+    """Python tests without the functions of these names. For tests that a worker has parsed before."""
+    lines = tests.splitlines(keepends=True)
+    for node in ast.parse(tests).body if names else ():
+        if isinstance(node, ast.FunctionDef) and node.name in names:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            lines[first - 1 : node.end_lineno] = [""] * ((node.end_lineno or first) - first + 1)
+    return "".join(lines)
 
 
 def without_flaky(record: Record) -> str:

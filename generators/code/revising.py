@@ -10,6 +10,7 @@ from generators.code.attempt import SOLVER, ask_independent, next_attempt
 from generators.code.feedback import feedback_text
 from generators.code.improving import improve
 from generators.code.judging import is_refused_by_judge
+from generators.code.noise import without_noise
 from generators.code.proving import CodeSettings, independent, needed_votes
 from generators.code.replies import read_revision, revised_code
 from generators.recipe import Resources
@@ -46,6 +47,9 @@ async def revise(attempts: Sequence[Record], resources: Resources) -> Candidate 
         return None
     if _needs_a_vote(attempts, settings):
         return await _with_another_solution(attempts, resources)
+    filtered = await without_noise(attempts, resources)
+    if filtered is not None:
+        return filtered
     former, attempt = last.candidate, last.candidate.attempt + 1
     language, entry_point = str(former.metadata["language"]), str(former.metadata["entry_point"])
     fields = {name: former.parts[name] for name in ("problem", "signature", "solution", "tests")}
