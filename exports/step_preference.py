@@ -20,6 +20,7 @@ STEPS = "search"
 
 _FIELDS: list[tuple[str, pa.DataType]] = [
     ("id", pa.string()),
+    ("record_id", pa.string()),
     ("recipe", pa.string()),
     ("prompt", MESSAGES),
     ("prefix", pa.string()),  # the steps before, as the assistant's unfinished turn; may be empty
@@ -42,7 +43,13 @@ def rows_of(group: Group, kept: Set[str]) -> Iterator[dict[str, Any]]:
             if identity not in seen:
                 seen.add(identity)
                 strength = str(Strength.of(STEPS, pair["margin"]).level)
-                about = {"id": identity, "recipe": row["recipe"], "prompt": prompt, "strength": strength}
+                about = {
+                    "id": identity,
+                    "record_id": row["id"],
+                    "recipe": row["recipe"],
+                    "prompt": prompt,
+                    "strength": strength,
+                }
                 yield {**about, **pair, **origin(row)}
 
 

@@ -41,6 +41,7 @@ COMMANDS = (
     runs.export,
     runs.report,
     runs.inspect,
+    runs.trace,
     machine.deploy,
     serving.serve,
     machine.doctor,

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pyarrow import ArrowInvalid
 from pydantic import ValidationError
 
+from audit.chains import shard_files
 from audit.inspect import list_records, show_record
 from audit.tables import text_table
+from audit.trace import Step, trace
 from exports import EXPORTS
 from flows.config import validate_config
 from flows.config_errors import describe
@@ -83,6 +86,17 @@ def inspect_run(run: Path, record: str | None, where: Sequence[str], limit: int,
         return "no record matches"
     headers = tuple(rows[0])
     return text_table(headers, [[str(row[name]) for name in headers] for row in rows], width).rstrip()
+
+
+def trace_record(place: Path, record: str) -> list[Step]:
+    """A record's way back to its seed, from a run folder or from one shard. Raises ConfigError."""
+    files = [place] if place.is_file() else shard_files(place)
+    if not files:
+        raise ConfigError(f"{place}: no shards there; name a run folder or a shard")
+    try:
+        return trace(files, record)
+    except (KeyError, ArrowInvalid) as error:
+        raise ConfigError(f"trace {place}: {error.args[0]}") from error
 
 
 def _condition(text: str) -> tuple[str, str]:

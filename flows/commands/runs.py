@@ -167,3 +167,18 @@ def inspect(
     from flows.export_run import inspect_run
 
     print(inspect_run(run, record, where or [], limit, terminal.width()))
+
+
+def trace(
+    place: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or one of its shards alone.")],
+    record: Annotated[str, typer.Option("--id", help="Id of a record, as rows of the dataset name it.")],
+    as_json: Json = False,
+) -> None:
+    """Follow a record back to its seed, through the recipes and rounds that it came from; 1 where that is not whole."""
+    from audit.trace import faults_of, trace_json, trace_text
+    from flows.export_run import trace_record
+
+    steps = trace_record(place, record)
+    print(json.dumps(trace_json(steps), indent=2) if as_json else trace_text(steps))
+    if faults := faults_of(steps):
+        raise UserError(f"{record}: {faults[0]}")
