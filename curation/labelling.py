@@ -14,21 +14,18 @@ from typing import Any
 from curation.dataset_rows import DatasetRow
 from curation.label_settings import DifficultySettings, LabelSettings, QualitySettings
 from curation.mix import value_at
-from records.types import JSON, Message, Outcome, Verdict, canonical_json, stable_seed
+from records.types import JSON, Message, Verdict, canonical_json, stable_seed
 from served_model.prompts import load_prompt
 from served_model.quoting import quote_tags
 from served_model.reward import read_rows, reward_request
 from served_model.types import ChatRequest, Model, RequestRefused, Sampling, UnreadableReply
 from verifiers.base import Resources
 from verifiers.guard import turns_of
-from verifiers.judging import TAG, Criterion, Panel, Rubric, ask_panel, decide, decide_value
+from verifiers.judging import TAG, Criterion, Panel, Rubric, ask_panel, decide_value
+from verifiers.quality import exchange, grade
 from verifiers.safety import judge
 from verifiers.safety_settings import says_yes
 
-GENERAL = Rubric(
-    "curation/quality", (Criterion("accuracy"), Criterion("instruction_following"), Criterion("presentation"))
-)
-CODE = Rubric("curation/code_quality", (Criterion("no_bugs"), Criterion("user_intention")))
 RATINGS = (1, 2, 3)
 RATING = Rubric("curation/difficulty", (Criterion("difficulty", RATINGS, RATINGS),))
 OTHER = "other"
@@ -36,7 +33,6 @@ THIRDS = ((1 / 3, "hard"), (2 / 3, "medium"), (1.0, "easy"))  # KodCode's thirds
 HARD_FOR_MODEL = 0.3  # OpenMathReasoning keeps what is solved at most so often
 MAX_TAGS = 20
 MAX_TOKENS = 512
-_CODE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _TEXT = {"type": "string"}
 TAGS_SCHEMA = {
@@ -64,11 +60,7 @@ class Exchange:
     @classmethod
     def of(cls, row: DatasetRow) -> Exchange:
         """Everything before the last assistant's turn is the request."""
-        messages = messages_of(row)
-        last = max((at for at, one in enumerate(messages) if one.role == "assistant"), default=len(messages))
-        before, said = messages[:last], messages[last:]
-        asked = "\n\n".join(one.content for one in before if one.role != "system" or len(before) == 1)
-        return cls(asked, "\n\n".join(one.content for one in said))
+        return cls(*exchange(messages_of(row)))
 
 
 def messages_of(row: DatasetRow) -> tuple[Message, ...]:
@@ -96,42 +88,37 @@ async def guard_row(row: DatasetRow, settings: LabelSettings, model: Model) -> V
 
 async def label_row(row: DatasetRow, settings: LabelSettings, model: Model) -> dict[str, JSON]:
     """The labels that the settings ask for, by section."""
-    exchange = Exchange.of(row)
+    said = Exchange.of(row)
     labels: dict[str, JSON] = {}
     if settings.quality:
-        labels["quality"] = await _quality(exchange, settings.quality, model)
+        labels["quality"] = await _quality(said, settings.quality, model)
     if settings.difficulty:
-        labels["difficulty"] = await _difficulty(row, exchange, settings.difficulty, model)
+        labels["difficulty"] = await _difficulty(row, said, settings.difficulty, model)
     if settings.topic:
-        labels["topic"] = await _topic(exchange, settings.topic.topics, model)
+        labels["topic"] = await _topic(said, settings.topic.topics, model)
     return labels
 
 
 async def _quality(exchange: Exchange, settings: QualitySettings, model: Model) -> dict[str, JSON]:
     labels: dict[str, JSON] = {}
     if settings.by != "reward":
-        code = settings.rubric == "code" or (settings.rubric == "auto" and _CODE.search(exchange.reply) is not None)
-        labels |= await _criteria(CODE if code else GENERAL, exchange, settings.votes, model)
+        labels |= await _criteria(exchange, settings, model)
     if settings.by != "judge":
         labels |= await _reward(exchange, model)
     return labels
 
 
-async def _criteria(rubric: Rubric, exchange: Exchange, votes: int, model: Model) -> dict[str, JSON]:
+async def _criteria(exchange: Exchange, settings: QualitySettings, model: Model) -> dict[str, JSON]:
     """Rationales, then each criterion, then how many hold; `good` is the most there can be (Llama 3)."""
-    panel = Panel(votes=votes)
-    fields = {"request": exchange.request, "reply": exchange.reply}
-    ballots = await ask_panel(rubric, fields, panel, model)
-    outcomes = {one.name: decide(one, ballots, panel) for one in rubric.criteria}
-    known = Outcome.UNJUDGED not in outcomes.values()
-    score = sum(outcome is Outcome.PASS for outcome in outcomes.values()) if known else None
+    found = await grade(exchange.request, exchange.reply, (settings.rubric, settings.votes), model)
+    score = found.score
     return {
-        "rubric": rubric.prompt,
-        "models": sorted({ballot.model for ballot in ballots if ballot.model}),
-        "rationales": [dict(ballot.rationales) for ballot in ballots if ballot.rationales],
-        "criteria": {name: str(outcome) for name, outcome in outcomes.items()},
+        "rubric": found.rubric.prompt,
+        "models": sorted({ballot.model for ballot in found.ballots if ballot.model}),
+        "rationales": [dict(ballot.rationales) for ballot in found.ballots if ballot.rationales],
+        "criteria": {name: str(outcome) for name, outcome in found.outcomes.items()},
         "score": score,
-        "good": None if score is None else score == len(outcomes),
+        "good": None if score is None else score == len(found.outcomes),
     }
 
 

@@ -22,6 +22,7 @@ from flows.run_settings import ObserveSettings as ObserveSettings
 from flows.run_settings import RehearsalSettings as RehearsalSettings
 from sandbox.engine import IMAGE
 from served_model.reward import Api
+from verifiers.quality import QualityRule
 from verifiers.safety_settings import SafetySettings
 
 ROLES = ("default", "writer", "solver", "judge", "jury", "guard", "reward", "embedder")
@@ -168,6 +169,7 @@ class RunConfig(Section):
     curation: CurationSettings = CurationSettings()
     exports: ExportSettings = ExportSettings()
     safety: SafetySettings | None = Field(None, description="What a guard must find of each record; none: not asked.")
+    quality: QualityRule | None = Field(None, description="What a judge must find of each record; none: not asked.")
     rehearsal: RehearsalSettings | None = Field(None, description="Set by provender rehearse; no model is asked then.")
     heldout_tools: float = Field(
         0, ge=0, lt=1, description="Share of tools kept out of the training split: their rows form a split `test`."

@@ -17,7 +17,7 @@ from served_model.meter import Halted
 from served_model.spans import span
 from served_model.turns import taking_turn
 from served_model.types import RequestRefused, UnreadableReply
-from verifiers import safety
+from verifiers import quality, safety
 from verifiers.base import Resources as VerifyResources
 
 Listener = Callable[[str, Outcome | None, str], None]
@@ -175,8 +175,8 @@ async def gather_or_cancel(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> li
 
 
 def _may_be_revised(record: Record) -> bool:
-    """A recipe learns from proofs of its work; what a guard found is no task to be solved in another way."""
-    return record.outcome is Outcome.FAIL and record.deciding.check != safety.KIND
+    """A recipe learns from proofs of its work; it knows nothing of what the run itself wants of a record."""
+    return record.outcome is Outcome.FAIL and record.deciding.check not in (safety.KIND, quality.KIND)
 
 
 def _count_outcome(count: StageCount, record: Record) -> None:

@@ -115,7 +115,7 @@ async def _work(job: ShardJob, plan: RecipePlan, bench: Workbench, journal: Jour
     with bench.model(journal, plan.slug) as model:
         resources = Resources(model, plan.settings, job.config.seed, job.config.round, bench.sandbox)
         verify = VerifyResources(bench.sandbox, bench.workers, model)
-        guarded = guard_of(job.config.safety)
+        guarded = guard_of(job.config.safety, job.config.quality)
         loop = Loop(plan.recipe, resources, verify, heard, bench.gate, bench.seen.record, guarded)
         return await loop.run(read_seeds(RunFolder(job.out), plan.slug, job.shard))
 

@@ -107,7 +107,7 @@ class RunPlan:
 
     def inputs(self) -> dict[str, Any]:
         """All that affects rows, for the fingerprint. Concurrency, endpoints, budget and target are not among it."""
-        rehearsal, safety = self.config.rehearsal, self.config.safety
+        rehearsal, own = self.config.rehearsal, {"safety": self.config.safety, "quality": self.config.quality}
         return {
             "seed": self.config.seed,
             "models": {role: settings.name for role, settings in self.config.models.items()},
@@ -116,7 +116,7 @@ class RunPlan:
             "software": VERSION,
             "rehearsal": rehearsal.model_dump(mode="json") if rehearsal else None,
             **({"round": self.config.round} if self.config.round else {}),
-            **({"safety": safety.model_dump(mode="json")} if safety else {}),
+            **{name: one.model_dump(mode="json") for name, one in own.items() if one is not None},
         }
 
     def _upstream_inputs(self, plan: RecipePlan) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from verifiers import (
     new_problem,
     no_leak,
     problem_kind,
+    quality,
     question_form,
     refusal,
     refusal_quality,
@@ -84,6 +85,7 @@ VERIFIERS: Mapping[str, Verifier] = {
         Verifier(judged.Judged, judged.verify, asks_model=True),
         Verifier(judged_pair.JudgedPair, judged_pair.verify, asks_model=True),
         Verifier(safety.Safety, safety.verify, asks_model=True),
+        Verifier(quality.Quality, quality.verify, asks_model=True),
     )
 }
 

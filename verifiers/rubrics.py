@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from verifiers.judged_pair import PREFERENCE
 from verifiers.judging import Criterion, Rubric
 from verifiers.knowledge_probe import CORRECTNESS, INFORMATIVENESS, SAME_ANSWER, SUPPORT
+from verifiers.quality import CODE, GENERAL
 
 QUESTION_GATES = Rubric(
     "generators.factuality/question_gates",
@@ -21,5 +22,7 @@ RUBRICS: Mapping[str, Rubric] = {
         SAME_ANSWER,
         Rubric("verifiers/better", (PREFERENCE,)),
         QUESTION_GATES,
+        GENERAL,
+        CODE,
     )
 }

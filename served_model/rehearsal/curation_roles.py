@@ -19,8 +19,8 @@ UNTAGGED = frozenset({"BEGIN CONVERSATION"})
 
 ROLES = (
     Role("verifiers/guard", UNTAGGED, GUARD_FAULTS, play_guard),
-    Role("curation/quality", UNTAGGED, JUDGE_FAULTS, play_quality),
-    Role("curation/code_quality", UNTAGGED, JUDGE_FAULTS, play_code_quality),
+    Role("verifiers/quality", UNTAGGED, JUDGE_FAULTS, play_quality),
+    Role("verifiers/code_quality", UNTAGGED, JUDGE_FAULTS, play_code_quality),
     Role("curation/difficulty", UNTAGGED, JUDGE_FAULTS, play_difficulty),
     Role("curation/tags", UNTAGGED, MALFORMED, play_tags),
     Role("curation/topic", UNTAGGED, {**MALFORMED, "off_list": Fault(2, "format")}, play_topic),

@@ -162,7 +162,7 @@ def test_trained_by_one_curation_and_used_by_the_next(tmp_path: Path) -> None:
     file = tmp_path / "out" / "classifier.json"
     stored = json.loads(file.read_text())
     assert stored["provenance"]["judges"] == ["scripted"] and stored["provenance"]["rows"] == 300
-    assert list(stored["provenance"]["rubrics"]) == ["curation/quality"]
+    assert list(stored["provenance"]["rubrics"]) == ["verifiers/quality"]
     said = first.labels["classifier"]["held_out"]
     assert said["precision"] > 0.8 and said["recall"] > 0.7
     assert "classifier on rows it has not seen" in first.text()

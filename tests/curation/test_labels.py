@@ -52,9 +52,9 @@ def answer(request: ChatRequest) -> str:
             return next((said for word, said in GUARD.items() if word in last), "safe")
         case "served_model/reward":
             return json.dumps({"rows": [[float(text.partition("score=")[2].split()[0])]]})
-        case "curation/quality" | "served_model/repair":
+        case "verifiers/quality" | "served_model/repair":
             return criteria(text, ("accuracy", "instruction_following", "presentation"))
-        case "curation/code_quality":
+        case "verifiers/code_quality":
             return criteria(text, ("no_bugs", "user_intention"))
         case "curation/difficulty":
             return json.dumps({"difficulty": {"rationale": "short", "verdict": 2}})
@@ -250,7 +250,7 @@ async def test_code_has_criteria_of_its_own(tmp_path: Path) -> None:
     data = save(tmp_path / "d.jsonl", [row("a", "```python\nprint(1)\n```\n")])
     settings = LabelSettings.model_validate({"quality": {}})
     labels = await label_row(next(read_rows([data])), settings, ScriptedModel(answer))
-    assert labels["quality"]["rubric"] == "curation/code_quality" and labels["quality"]["score"] == 2
+    assert labels["quality"]["rubric"] == "verifiers/code_quality" and labels["quality"]["score"] == 2
 
 
 async def test_text_cannot_close_its_tag(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ async def test_text_cannot_close_its_tag(tmp_path: Path) -> None:
     model = ScriptedModel(answer)
     settings = LabelSettings.model_validate({"quality": {}, "difficulty": {}, "topic": {}})
     await label_row(next(read_rows([data])), settings, model)
-    asked = next(request for request in model.requests if request.prompt == "curation/quality")
+    asked = next(request for request in model.requests if request.prompt == "verifiers/quality")
     assert asked.messages[-1].content.count("</reply>") == 1
 
 

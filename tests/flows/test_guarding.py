@@ -24,6 +24,7 @@ from served_model.scripted import ScriptedModel
 from served_model.types import ChatRequest, ModelUnavailable
 from verifiers.base import Resources as VerifyResources
 from verifiers.math_answer import MathAnswer
+from verifiers.quality import QualityRule
 from verifiers.safety_settings import SafetySettings
 from verifiers.workers import ProcessPool
 
@@ -65,7 +66,7 @@ async def propose(seed: Seed, resources: Resources) -> list[Candidate]:
 
 
 async def revise(attempts: Any, resources: Resources) -> Candidate | None:
-    assert attempts[-1].deciding.check != "safety"
+    assert attempts[-1].deciding.check not in ("safety", "quality")
     return None
 
 
@@ -80,7 +81,13 @@ async def work(workers: ProcessPool, model: ScriptedModel, settings: SafetySetti
     recipe = Recipe("toy", seeds="questions", settings=Settings, propose=propose, revise=revise)
     resources = Resources(model, Settings(), run_seed=0)
     verify = VerifyResources(NOTHING, workers, model)
-    loop = Loop(recipe, resources, verify, lambda *_: None, guarded=guard_of(settings))
+    loop = Loop(
+        recipe,
+        resources,
+        verify,
+        lambda *_: None,
+        guarded=guard_of(settings, QualityRule() if fields.get("quality") else None),
+    )
     return await loop.run([Seed("s", "text", "test", "MIT", fields)])
 
 
@@ -172,3 +179,19 @@ def test_without_the_section_nothing_changes() -> None:
     candidate: Any = object()
     assert guard_of(None)(candidate) is candidate
     assert RunConfig.model_validate(config()).safety is None
+
+
+async def test_a_judge_has_to_find_good_what_the_guard_finds_safe(workers: ProcessPool) -> None:
+    def both(request: ChatRequest) -> str:
+        if request.role == "guard":
+            return guard(request)
+        said = "no" if "MILD" in request.messages[-1].content else "yes"
+        names = ("accuracy", "instruction_following", "presentation")
+        return json.dumps({name: {"rationale": "seen", "verdict": said} for name in names})
+
+    model = ScriptedModel(both)
+    result = await work(workers, model, SETTINGS, quality="yes")
+    assert ends(result)["good"] == ("pass", "good") and ends(result)["mild"] == ("fail", "low_quality")
+    assert ends(result)["bad"] == ("fail", "unsafe")
+    graded = [request for request in model.requests if request.role == "judge"]
+    assert len(graded) == 2  # only what is safe is worth the judge's time
