@@ -44,6 +44,8 @@ class CurateOptions:
         """What a step needs and has not got; None where it can be taken."""
         if step in BY_MEANING and self.embedder is None:
             return "an embedder; name one with --embedder"
+        if step == PARAPHRASED and self.paraphrase.judge and self.served is None:
+            return "a model; name one with --judge or --config"
         if step == CLASSIFIER and (self.labels.classifier is None or self.labels.trains):
             return "a section [classifier] with a file in the file of --labels"
         if step in BY_LABELS and getattr(self.labels, step) is None:

@@ -24,10 +24,14 @@ class ParaphraseRule:
     """Cosine from which a row counts as a paraphrase of an item; another embedder needs another value.
 
     With all-MiniLM-L6-v2, 0.65 finds 70 of 82 rephrased HumanEval items and 6 of 2,000 functions of Python's standard
-    library; 0.60 finds 76 and 20 (benchmarks/paraphrases.py).
+    library; 0.60 finds 76 and 20 (benchmarks/paraphrases.py). With a judge, `candidates` is the cosine from which it is
+    asked about the `top_k` nearest items, and its word decides alone.
     """
 
     threshold: float = 0.65
+    judge: bool = False
+    candidates: float = 0.5
+    top_k: int = 3
 
 
 DEFAULT = ParaphraseRule()
@@ -65,6 +69,19 @@ class Paraphrases:
         self._rows.update({self._items[number].benchmark for number in near})
         best = int(np.argmax(cosines))
         return Paraphrase(self._items[best], float(cosines[best]))
+
+    def nearest(self, row: NDArray[np.float32]) -> list[Paraphrase]:
+        """The items that a judge is asked about, the nearest first, equally near ones in their order."""
+        if not self._items:
+            return []
+        cosines = self._vectors @ row
+        order = np.argsort(-cosines, kind="stable")[: self._rule.top_k]
+        return [Paraphrase(self._items[at], float(cosines[at])) for at in order if cosines[at] >= self._rule.candidates]
+
+    def confirm(self, found: Paraphrase) -> None:
+        """Count what a judge has confirmed of a row."""
+        self._matched.add(self._items.index(found.item))
+        self._rows[found.item.benchmark] += 1
 
     def report(self) -> list[BenchmarkReport]:
         """One line per benchmark, about all rows seen so far."""

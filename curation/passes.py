@@ -25,7 +25,8 @@ from curation.options import (
     CurateOptions,
 )
 from curation.outputs import Drops, Labels
-from curation.paraphrases import PARAPHRASE, Paraphrase, Paraphrases
+from curation.paraphrase_judge import UNJUDGED, rule_on
+from curation.paraphrases import PARAPHRASE, Paraphrases
 from curation.phrases import OVERUSED
 from curation.quality import LOW, UNKNOWN
 from curation.row_hash import row_hash
@@ -36,9 +37,10 @@ from verifiers.repetition import find_repetition
 
 DUPLICATES = {EXACT: "exact_duplicate", NEAR: "near_duplicate", SEMANTIC: "semantic_duplicate"}
 BELOW = "below_threshold"
-OUT, IN, ASIDE, STOPPED = range(4)
+OUT, IN, ASIDE, STOPPED, APART = range(5)
 """What the first pass makes of a row. The guard is asked about all but those that are out: what it drops is stopped,
-what it sets apart, for a person or because nothing is known of it, is aside."""
+what it sets apart, for a person or because nothing is known of it, is aside. A row of which another judge's word is
+missing is apart before the guard is asked."""
 
 Written = tuple[Chunk, list[bool], list[bool], Labels]
 """A chunk, the rows of it that are kept, those that are set aside, and the labels of all."""
@@ -56,6 +58,7 @@ class Curation:
             vectors = options.embedder.embed([item.text for item in items])
             self._paraphrases = Paraphrases(items, vectors, options.paraphrase)
         self._fates = bytearray()  # by row
+        self._apart: set[int] = set()  # of the chunk in hand, by identity
         self._duplicates = NearDuplicates()
         self._meanings = Meanings(options.embedder, *options.priority)
         self._standing: dict[str, array[int]] = {}  # step -> for each row that is in, the row that stands for it
@@ -72,7 +75,8 @@ class Curation:
             passed = self._not_paraphrased([row for row in chunk.rows if self._passes(row, drops)], drops)
             passed = self._not_poor(passed, drops)
             fates = dict(zip(passed, self._guarded(list(passed.values()), drops), strict=True))
-            self._fates.extend(fates.get(id(row), OUT) for row in chunk.rows)
+            apart, self._apart = self._apart, set()
+            self._fates.extend(fates.get(id(row), APART if id(row) in apart else OUT) for row in chunk.rows)
 
     def _guarded(self, rows: list[DatasetRow], drops: Drops) -> list[int]:
         """What becomes of rows by what the guard says; those that stay in are labelled and their keys taken."""
@@ -136,14 +140,14 @@ class Curation:
             said: list[str | None] = []
             for row in chunk.rows:
                 fate = self._fates[number]
-                said.append(next(labels, None) if fate != OUT else None)
+                said.append(next(labels, None) if fate not in (OUT, APART) else None)
                 ends.append(self._end(index, row, drops) if fate == IN else fate)
                 index += fate == IN
                 number += 1
             for text, end in zip(said, ends, strict=True):
                 if text is not None and end == IN:
                     self._labels.count(text)
-            yield chunk, [end == IN for end in ends], [end == ASIDE for end in ends], said
+            yield chunk, [end == IN for end in ends], [end in (ASIDE, APART) for end in ends], said
 
     def benchmark_reports(self) -> list[BenchmarkReport]:
         """What was found of each benchmark, word for word and in other words."""
@@ -166,15 +170,35 @@ class Curation:
         """Those of the rows, by identity, that are no benchmark item in other words."""
         if PARAPHRASED not in self._steps:
             return {id(row): row for row in rows}
-        found: list[Paraphrase | None] = [None] * len(rows)
-        if self._paraphrases and self._options.embedder and rows:
-            found = list(map(self._paraphrases.find, self._options.embedder.embed([row.asked for row in rows])))
         left = {}
-        for row, match in zip(rows, found, strict=True):
-            drop = _drop(row, PARAPHRASED, PARAPHRASE, match.evidence()) if match else None
+        for row, (outcome, evidence) in zip(rows, self._rulings(rows), strict=True):
+            if outcome is Outcome.UNJUDGED:
+                count = self.accounts.stage("curate", PARAPHRASED)
+                count.entered += 1
+                _set_aside(count, outcome, UNJUDGED)
+                self._apart.add(id(row))
+                continue
+            drop = _drop(row, PARAPHRASED, PARAPHRASE, evidence) if outcome is Outcome.PASS else None
             if self._counted(PARAPHRASED, drop, drops) is None:
                 left[id(row)] = row
         return left
+
+    def _rulings(self, rows: list[DatasetRow]) -> list[tuple[Outcome, Mapping[str, JSON]]]:
+        """Whether each row paraphrases an item (PASS), and by which evidence: by cosine alone, or by a judge's word."""
+        options, known = self._options, self._paraphrases
+        if known is None or options.embedder is None or not rows:
+            return [(Outcome.FAIL, {})] * len(rows)
+        vectors = options.embedder.embed([row.asked for row in rows])
+        if not options.paraphrase.judge:
+            found = list(map(known.find, vectors))
+            return [(Outcome.PASS, one.evidence()) if one else (Outcome.FAIL, {}) for one in found]
+        assert options.served is not None  # see CurateOptions.lacks
+        asked = list(zip(rows, map(known.nearest, vectors), strict=True))
+        rulings = options.served.each(asked, lambda pair, model: rule_on(*pair, model))
+        for ruling in rulings:
+            if ruling.outcome is Outcome.PASS and ruling.item is not None:
+                known.confirm(ruling.item)
+        return [(ruling.outcome, ruling.evidence) for ruling in rulings]
 
     def _not_poor(self, rows: dict[int, DatasetRow], drops: Drops) -> dict[int, DatasetRow]:
         """Those of the rows that a classifier finds good enough to be asked about."""

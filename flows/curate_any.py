@@ -64,6 +64,13 @@ class Meaning(_Form):
     paraphrase_threshold: float = Field(
         0.65, ge=-1, le=1, description="Cosine from which a row paraphrases a benchmark item."
     )
+    paraphrase_judge: bool = Field(
+        False, description="A judge decides what is a paraphrase; the cosine only chooses what it is asked about."
+    )
+    paraphrase_candidates: float = Field(
+        0.5, ge=-1, le=1, description="Cosine from which that judge is asked about an item."
+    )
+    paraphrase_top_k: int = Field(3, ge=1, le=20, description="Nearest items that it is asked about at most.")
     quality: str | None = Field(None, description="Column of a score: of semantic duplicates the best is kept.")
     difficulty: str | None = Field(None, description="Column of a difficulty, multiplied with quality.")
 
@@ -73,7 +80,9 @@ class Meaning(_Form):
             field=field,
             steps=tuple(steps),
             semantic=SemanticRule(self.semantic_threshold, self.semantic_rule),
-            paraphrase=ParaphraseRule(self.paraphrase_threshold),
+            paraphrase=ParaphraseRule(
+                self.paraphrase_threshold, self.paraphrase_judge, self.paraphrase_candidates, self.paraphrase_top_k
+            ),
             quality=self.quality,
             difficulty=self.difficulty,
         )
@@ -118,7 +127,7 @@ def curate_any(dataset: Path, out: Path, benchmarks: Sequence[Path], options: Cu
             opened = _open(extras.embedder)
             store = stack.enter_context(VectorStore(out / VECTORS))
             options = replace(options, embedder=CachedEmbedder(opened, store))
-        if extras.labels.asks:
+        if extras.labels.asks or options.paraphrase.judge:
             _require_judge(extras)
             options = replace(options, served=stack.enter_context(_served(extras.judge, out / JOURNAL)))
         result = curate(dataset, out, benchmarks, options)
@@ -128,7 +137,7 @@ def curate_any(dataset: Path, out: Path, benchmarks: Sequence[Path], options: Cu
 def _require_judge(extras: Extras) -> None:
     """Raises ConfigError where there is nobody to ask, or where another model would be asked as a guard."""
     if not extras.judge.given:
-        raise ConfigError(f"--labels: who is asked? {HINT}")
+        raise ConfigError(f"--labels, --judge-paraphrases: who is asked? {HINT}")
     safety, others = extras.labels.safety, extras.labels.model_copy(update={"safety": None}).asks
     if safety is None or safety.form != "template" or "guard" in extras.judge.run_config().models:
         return

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curation.rules import Rule
 from flows.commands.judge import JudgeConfig, JudgeKey, JudgeName, JudgeUrl
 from flows.commands.options import Quiet
+
+if TYPE_CHECKING:
+    from flows.curate_any import EmbedderChoice
 
 Dataset = Annotated[Path, typer.Argument(metavar="DATASET", help="Parquet file or folder, or JSON lines.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what is kept, the drops and the counts.")]
@@ -23,6 +27,9 @@ EmbedderKey = Annotated[str | None, typer.Option(help="Environment variable with
 Semantic = Annotated[float, typer.Option(min=-1, max=1, help="Cosine of semantic duplicates.")]
 SemanticRule = Annotated[Rule, typer.Option(help="Compare with those kept (Deita) or seen (Llama 3).")]
 Paraphrase = Annotated[float, typer.Option(min=-1, max=1, help="Cosine of paraphrased items.")]
+ParaphraseJudge = Annotated[
+    bool, typer.Option("--judge-paraphrases", help="A judge decides on the nearest items; needs --judge or --config.")
+]
 Quality = Annotated[str | None, typer.Option(help="Column of a score: semantic duplicates keep the best.")]
 Difficulty = Annotated[str | None, typer.Option(help="Column of a difficulty, multiplied with quality.")]
 Labels = Annotated[
@@ -43,6 +50,7 @@ def curate(
     semantic_threshold: Semantic = 0.9,
     semantic_rule: SemanticRule = Rule.KEPT,
     paraphrase_threshold: Paraphrase = 0.65,
+    judge_paraphrases: ParaphraseJudge = False,
     quality: Quality = None,
     difficulty: Difficulty = None,
     labels: Labels = None,
@@ -53,20 +61,31 @@ def curate(
     quiet: Quiet = False,
 ) -> None:
     """Drop from any dataset what repeats itself, is contaminated, unsafe, double or poor, each row with its reason."""
-    from curation.options import STEPS
-    from flows.curate_any import EmbedderChoice, Meaning, curate_any, read_extras
+    from flows.curate_any import Meaning, curate_any, read_extras
     from flows.judge_model import JudgeChoice
 
-    meaning = Meaning(
+    options = Meaning(
         semantic_threshold=semantic_threshold,
         semantic_rule=semantic_rule,
         paraphrase_threshold=paraphrase_threshold,
+        paraphrase_judge=judge_paraphrases,
         quality=quality,
         difficulty=difficulty,
-    )
-    options = meaning.options(field, [name.strip() for name in steps.split(",")] if steps else STEPS)
-    where = EmbedderChoice(where=embedder, name=embedder_name, api_key_env=embedder_key_env) if embedder else None
+    ).options(field, _steps(steps))
+    where = _embedder(embedder, embedder_name, embedder_key_env)
     extras = read_extras(where, mix, labels, JudgeChoice(config, judge, judge_model, judge_key_env))
     curated = curate_any(dataset, out, benchmarks or (), options, extras)
     if not quiet:
         print(curated.text().rstrip())
+
+
+def _steps(names: str | None) -> Sequence[str]:
+    from curation.options import STEPS
+
+    return [name.strip() for name in names.split(",")] if names else STEPS
+
+
+def _embedder(where: str | None, name: str | None, key_env: str | None) -> EmbedderChoice | None:
+    from flows.curate_any import EmbedderChoice
+
+    return EmbedderChoice(where=where, name=name, api_key_env=key_env) if where else None

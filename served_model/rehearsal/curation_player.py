@@ -16,6 +16,8 @@ EVASIVE = re.compile(r"(?i)\b(?:i (?:do not|don't) know|i (?:cannot|can't|would 
 CODE = re.compile(r"^\s*(?:```|~~~)|\bdef \w+\(", re.MULTILINE)
 DIGIT = re.compile(r"\d")
 LONG_WORD = re.compile(r"[a-z]{6,}")
+WORD = re.compile(r"\w+")
+SAME_WORDS = 0.6
 MOST_TAGS = 4
 
 
@@ -48,6 +50,13 @@ def play_difficulty(asked: Asked, rng: Random, fault: str | None) -> Draft:
     rating = 1 if words <= EASY else 2 if words <= MEDIUM else 3
     draft = judge(asked, rng, fault, {"difficulty": Truth(str(rating), str(rating % 3 + 1), True)})
     return Draft(re.sub(r'"verdict": "(\d)"', r'"verdict": \1', draft.text), fault=draft.fault, detail=draft.detail)
+
+
+def play_paraphrase(asked: Asked, rng: Random, fault: str | None) -> Draft:
+    """Two texts pose the same problem where most words of the one stand in the other."""
+    item, text = (set(WORD.findall(asked.tags.get(name, "").lower())) for name in ("item", "text"))
+    same = bool(item) and len(item & text) >= SAME_WORDS * len(item)
+    return judge(asked, rng, fault, {"same_problem": _truth(same)})
 
 
 def play_tags(asked: Asked, rng: Random, fault: str | None) -> Draft:

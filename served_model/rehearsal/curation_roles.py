@@ -5,6 +5,7 @@ from __future__ import annotations
 from served_model.rehearsal.curation_player import (
     play_code_quality,
     play_difficulty,
+    play_paraphrase,
     play_quality,
     play_tags,
     play_topic,
@@ -22,6 +23,7 @@ ROLES = (
     Role("verifiers/quality", UNTAGGED, JUDGE_FAULTS, play_quality),
     Role("verifiers/code_quality", UNTAGGED, JUDGE_FAULTS, play_code_quality),
     Role("curation/difficulty", UNTAGGED, JUDGE_FAULTS, play_difficulty),
+    Role("curation/paraphrase", UNTAGGED, JUDGE_FAULTS, play_paraphrase),
     Role("curation/tags", UNTAGGED, MALFORMED, play_tags),
     Role("curation/topic", UNTAGGED, {**MALFORMED, "off_list": Fault(2, "format")}, play_topic),
 )
