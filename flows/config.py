@@ -66,7 +66,10 @@ class ModelSettings(Section):
     deadline_s: float = Field(
         3600, gt=0, title="Deadline (s)", description="Seconds after which a request with all its retries is given up."
     )
-    api: Api = Field("chat", description="How it is asked; score, classify or pooling: a reward model served by vLLM.")
+    api: Api = Field(
+        "chat",
+        description="How it is asked; guard: also how sure; score, classify, pooling: a reward model.",
+    )
     price_in: float = Field(
         0, ge=0, title="Price of prompt tokens", description="Money per million prompt tokens, for the budget."
     )
@@ -191,6 +194,9 @@ class RunConfig(Section):
                 raise ValueError(f"models.{role}: unknown role; use one of {', '.join(ROLES)}")
         if "default" not in self.models:
             raise ValueError("models.default is missing: roles without a model of their own fall back to it")
+        guard = self.models.get("guard", self.models["default"])
+        if self.safety is not None and self.safety.threshold is not None and guard.api != "guard":
+            raise ValueError('safety.threshold: a guard is asked for its certainty where models.guard.api = "guard"')
         if self.safety is not None and self.safety.form == "template" and "guard" not in self.models:
             raise ValueError("safety: name [models.guard], a guard model, or set safety.form to policy for any other")
         return self

@@ -11,7 +11,7 @@ from itertools import count
 
 from served_model.limits import InFlightLimit
 from served_model.retry import Fault
-from served_model.reward import scoring_url
+from served_model.reward import CHAT_APIS, scoring_url
 from served_model.types import ModelUnavailable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Endpoint:
 
     def __init__(self, base_url: str, max_in_flight: int, cooldown_s: float, api: str = "chat") -> None:
         self.label = base_url.rstrip("/")
-        self.url = f"{self.label}/chat/completions" if api == "chat" else scoring_url(self.label, api)
+        self.url = f"{self.label}/chat/completions" if api in CHAT_APIS else scoring_url(self.label, api)
         self.limit = InFlightLimit(max_in_flight)
         self.in_flight = 0
         self.sent = 0

@@ -1,6 +1,6 @@
 """Served reward models, of outcomes (ORM) and of processes (PRM), through vLLM's pooling endpoints.
 
-A role of the config whose `api` is not "chat" is asked there instead of for a completion (vLLM, "Pooling Models"):
+A role of the config whose `api` is one of these is asked there instead of for a completion (vLLM, "Pooling Models"):
 
 - "score": POST /score, {"text_1": question, "text_2": solution}; the answer has one `score`. Cross-encoders.
 - "classify": POST /classify with messages; the answer has `probs` by class. Sequence classification, one score a text.
@@ -20,7 +20,8 @@ from typing import Any, Literal
 from records.types import Message, canonical_json
 from served_model.types import ChatRequest, Reply, Sampling, UnreadableReply, Usage
 
-Api = Literal["chat", "score", "classify", "pooling"]
+Api = Literal["chat", "guard", "score", "classify", "pooling"]
+CHAT_APIS = ("chat", "guard")  # asked for a completion; a guard also for its score, see served_model.guard_scores
 PATHS: Mapping[str, str] = {"score": "/score", "classify": "/classify", "pooling": "/pooling"}
 ROLE = "reward"
 MAX_ROWS = 4096

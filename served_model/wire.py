@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from records.messages import openai_message
+from served_model import guard_scores
 from served_model.retry import Failure, Fault, fault_of_status, retry_after_seconds
-from served_model.reward import NotScores, read_scoring, scoring_body
+from served_model.reward import CHAT_APIS, NotScores, read_scoring, scoring_body
 from served_model.types import ChatRequest, Usage
 
 MAX_MESSAGE_CHARS = 300  # of a server's own words in an error of ours
@@ -34,7 +35,7 @@ class Malformed(Exception):
 
 def request_body(model_name: str, request: ChatRequest, api: str = "chat") -> bytes:
     """The JSON body. `max_tokens` is the length field that all servers of this protocol take together with sampling."""
-    if api != "chat":
+    if api not in CHAT_APIS:
         return dump_json(scoring_body(model_name, api, request))
     sampling = request.sampling
     body: dict[str, Any] = {
@@ -44,6 +45,7 @@ def request_body(model_name: str, request: ChatRequest, api: str = "chat") -> by
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
         "seed": sampling.seed,
+        **(guard_scores.FIELDS if api == guard_scores.API else {}),
     }
     if request.schema is not None:
         json_schema = {"name": "reply", "strict": True, "schema": dict(request.schema)}
@@ -79,7 +81,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, api: str =
     if "json" not in content_type.lower():
         return Failure(Fault.BROKEN, f"the answer is not JSON but {one_line(content_type) or 'untyped'}", status)
     try:
-        return _completion(load_json(body)) if api == "chat" else _scores(api, load_json(body))
+        return _completion(load_json(body), api) if api in CHAT_APIS else _scores(api, load_json(body))
     except (Malformed, NotScores) as error:
         return Failure(Fault.BROKEN, str(error), status)
     except _ModelRefusal as refusal:
@@ -95,7 +97,7 @@ class _ModelRefusal(Exception):
     """The `refusal` field that stands in place of content."""
 
 
-def _completion(body: Any) -> Completion:
+def _completion(body: Any, api: str) -> Completion:
     choices = body.get("choices") if isinstance(body, dict) else None
     if not isinstance(choices, list) or not choices:
         raise Malformed(f"the answer holds no choices{said(body)}")
@@ -106,7 +108,9 @@ def _completion(body: Any) -> Completion:
     finish_reason = choice.get("finish_reason")
     if not isinstance(finish_reason, str) or not finish_reason:
         raise Malformed("the first choice holds no finish_reason")
-    return Completion(_content(message), one_line(finish_reason), _usage(body.get("usage")))
+    text = _content(message)
+    text = guard_scores.with_score(text, choice) if api == guard_scores.API else text
+    return Completion(text, one_line(finish_reason), _usage(body.get("usage")))
 
 
 def _content(message: Mapping[str, Any]) -> str:

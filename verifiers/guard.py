@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from records.types import JSON, Message, canonical_json, stable_seed
+from served_model.guard_scores import read_said
 from served_model.prompts import load_prompt
 from served_model.types import ChatRequest, Model, OutOfReach, Reply, RequestRefused, Sampling
 from verifiers.hazards import NotAnAssessment, read_assessment
@@ -25,6 +26,7 @@ MAX_TOKENS = 100
 Side = Literal["prompt", "response"]
 Form = Literal["template", "policy"]
 SPEAKERS: Mapping[str, str] = {"prompt": "User", "response": "Agent"}
+UNSPECIFIED = "unspecified"
 NO_PROMPT = "(no prompt)"  # chat templates want a user's turn first; a text without a prompt has none
 _HEAD = re.compile(r"(?m)^(\s*(?:user|agent|assistant|human))\s*:", re.IGNORECASE)
 _MARK = re.compile(r"<(?=\s*(?:BEGIN|END)\s+(?:CONVERSATION|UNSAFE))", re.IGNORECASE)
@@ -38,6 +40,7 @@ class Policy:
     sides: tuple[Side, ...] = ("prompt", "response")
     form: Form = "template"
     retries: int = 1
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,15 @@ class Assessment:
     key: str = ""
     model: str = ""
     unread: tuple[str, ...] = ()  # journal keys of replies that were no assessment
+    score: float | None = None  # how sure the guard is that it is unsafe
 
     def evidence(self) -> dict[str, JSON]:
         """As a verdict stores it."""
         said: dict[str, JSON] = {"turn": self.turn, "side": self.side}
         if self.problem:
             return said | {"problem": self.problem}
-        return said | {"flagged": list(self.flagged), "model": self.model, "key": self.key}
+        sure = {} if self.score is None else {"score": self.score}
+        return said | {"flagged": list(self.flagged), **sure, "model": self.model, "key": self.key}
 
 
 def turns_of(messages: Sequence[Message]) -> tuple[Turn, ...]:
@@ -113,8 +118,14 @@ async def _assess(turns: Sequence[Turn], policy: Policy, model: Model) -> Assess
 
 
 def _read(reply: Reply, policy: Policy, blank: Assessment) -> Assessment:
-    flags = read_assessment(reply.text, reply.finish_reason, policy.categories)
-    return replace(blank, flagged=flags.categories, key=reply.key, model=reply.model)
+    """By what the guard says, or by how sure it is; what is unsafe by certainty alone is in no category."""
+    said = read_said(reply.text)
+    flagged = read_assessment(said.text, reply.finish_reason, policy.categories).categories
+    if policy.threshold is not None:
+        if said.unsafe is None:
+            raise NotAnAssessment("the server gives no probabilities, and the threshold needs them")
+        flagged = (flagged or (UNSPECIFIED,)) if said.unsafe >= policy.threshold else ()
+    return replace(blank, flagged=flagged, key=reply.key, model=reply.model, score=said.unsafe)
 
 
 def guard_request(turns: Sequence[Turn], policy: Policy) -> ChatRequest:

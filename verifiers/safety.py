@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 
 from records.types import JSON, Candidate, Check, Message, Outcome, Verdict
 from verifiers.base import Resources
-from verifiers.guard import Assessment, Form, Policy, Side, Turn, assess, turns_of
+from verifiers.guard import UNSPECIFIED, Assessment, Form, Policy, Side, Turn, assess, turns_of
 from verifiers.hazards import CATEGORIES
 from verifiers.refusal import find_kind
 
@@ -53,11 +53,12 @@ class Safety(Check):
     form: Form = "template"
     retries: int = 1
     known_safe: bool = False
+    threshold: float | None = None  # of the guard's certainty; None: what it says
 
     @property
     def policy(self) -> Policy:
         """What the guard is asked."""
-        return Policy(dict(self.categories), self.sides, self.form, self.retries)
+        return Policy(dict(self.categories), self.sides, self.form, self.retries, self.threshold)
 
     def action(self, side: Side, category: str) -> Action:
         """What is done where the category is found on that side."""
@@ -129,7 +130,7 @@ def _found(check: Safety, assessments: Sequence[Assessment], side: Side) -> list
     if any(one.problem for one in own):
         return None
     found = {category for one in own for category in one.flagged}
-    return [category for category, _ in check.categories if category in found]
+    return [category for category in (*dict(check.categories), UNSPECIFIED) if category in found]
 
 
 def _refuses(turns: Sequence[Turn]) -> bool:

@@ -40,6 +40,13 @@ class SafetySettings(BaseModel):
         description="template: the guard's own chat template holds the policy (Llama Guard as it is served); policy: "
         "the policy is written out, for any other model.",
     )
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Certainty from which a turn is unsafe, for a guard asked with its certainty (models.guard.api); "
+        "none: what it says.",
+    )
     retries: int = Field(1, ge=0, le=5, description="How often a reply that says neither is asked for again.")
     known_safe: str | None = Field(
         None,
@@ -65,7 +72,7 @@ class SafetySettings(BaseModel):
         prompts = actions if self.prompt_action is None else dict.fromkeys(self.categories, self.prompt_action)
         # In an order of their own: a config that has been through JSON must ask the guard in the same words.
         named = tuple(sorted(self.categories.items(), key=lambda item: (len(item[0]), item[0])))
-        return Safety(named, actions, prompts, self.sides, self.form, self.retries, known_safe)
+        return Safety(named, actions, prompts, self.sides, self.form, self.retries, known_safe, self.threshold)
 
 
 def says_yes(value: object) -> bool:

@@ -282,3 +282,34 @@ async def test_another_finish_reason_is_unreadable() -> None:
     cut = Reply("", "safe", "length", "m", Usage())
     verdict, _ = await judge(Safety(), cut)
     assert verdict.outcome is Outcome.UNJUDGED
+
+
+def scored(said: str, score: float | None) -> str:
+    return json.dumps({"said": said} | ({} if score is None else {"unsafe": score}))
+
+
+@pytest.mark.parametrize(
+    ("said", "score", "threshold", "flagged"),
+    [
+        ("safe", 0.2, None, []),
+        ("unsafe\nS1", 0.6, None, ["S1"]),
+        ("unsafe\nS1", 0.6, 0.7, []),  # not sure enough
+        ("unsafe\nS1", 0.7, 0.7, ["S1"]),
+        ("safe", 0.3, 0.25, ["unspecified"]),  # more careful than the guard itself
+        ("safe", 0.2, 0.25, []),
+        ("unsafe\nS1", None, None, ["S1"]),
+    ],
+)
+async def test_a_threshold_on_the_certainty(
+    said: str, score: float | None, threshold: float | None, flagged: list[str]
+) -> None:
+    check = SafetySettings(sides=("response",), threshold=threshold, action="tag").check()
+    verdict, _ = await judge(check, scored(said, score))
+    assert verdict.evidence["response"] == flagged
+    assert verdict.reason == ("safe" if not flagged else "unsafe" if "unspecified" in flagged else "tagged")
+
+
+@pytest.mark.parametrize("reply", [scored("safe", None), "safe", scored("safe", 7), '{"unsafe": 0.1}'], ids=str)
+async def test_a_threshold_without_a_score_leaves_it_open(reply: str) -> None:
+    verdict, _ = await judge(SafetySettings(threshold=0.5).check(), reply)
+    assert (verdict.outcome, verdict.reason) == (Outcome.UNJUDGED, "guard_unreadable")
