@@ -90,7 +90,7 @@ def test_answers_that_are_no_numbers(make_ask):
         assert "x^2 + 1" in play(ask, settings).text
         for kind in FAULTS[SOLVE]:
             played = play_fault(ask, settings, kind)
-            right = ("repetitive", "wrong_step_right_answer")
+            right = ("repetitive", "wrong_step_right_answer", "unsafe_content")
             assert (kind in right) == ("x^2 + 1" in played.text)
 
 
