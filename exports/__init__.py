@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exports import other_formats, preference, probed, rlvr, sft, step_labels, step_preference
+from exports import other_formats, preference, probed, rlvr, sft, step_labels, step_preference, unpaired
 from exports.base import Export
 
 EXPORTS: Mapping[str, Export] = {
@@ -17,6 +17,7 @@ EXPORTS: Mapping[str, Export] = {
         step_preference.STEP_PREFERENCE,
         probed.CALIBRATION,
         probed.REVIEW,
+        unpaired.UNPAIRED,
         other_formats.SHAREGPT,
         other_formats.ALPACA,
     )

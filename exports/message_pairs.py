@@ -53,7 +53,7 @@ class MessagePair:
 
 def message_pairs(group: Group, kept: Set[str]) -> Iterator[MessagePair]:
     """All pairs of a seed's attempts, each pair of texts once."""
-    failed = [(row, *blame) for row in group if (blame := _blame(row)) is not None]
+    failed = [(row, *found) for row in group if (found := blame(row)) is not None]
     seen: set[str] = set()
     for chosen in (row for row in group if row["id"] in kept and row.get("tools")):
         for rejected, verifier, index in failed:
@@ -64,7 +64,7 @@ def message_pairs(group: Group, kept: Set[str]) -> Iterator[MessagePair]:
                 yield pair
 
 
-def _blame(row: Row) -> tuple[str, int] | None:
+def blame(row: Row) -> tuple[str, int] | None:
     """The check that a failed attempt failed, and the turn that it found wrong."""
     if not row.get("tools") or row["outcome"] != "fail":
         return None
