@@ -22,7 +22,9 @@ ELSEWHERE = (
     "export PREFECT_API_URL", "prefect server start", "prefect worker start",  # by the place, and test_deploy.py
 )  # fmt: skip
 SMALLER = (
-    (r"http://127\.0\.0\.1:8000/v1", "{url}"),
+    (r"http://127\.0\.0\.1:800[01]/v1", "{url}"),
+    (r"my-embedder", "rehearsal"),
+    (r"s3://my-bucket", "memory://bucket"),
     (r'name = "my-model".*', 'name = "rehearsal"'),
     (r"target = [\d_]+", "target = 2"),
     (r"--seeds 50", "--seeds 1"),
@@ -54,9 +56,13 @@ def prepare(place: Path, url: str) -> None:
             name = re.search(r'^name = "([\w-]+)"', text)
             if language == "toml" and name and "[[recipes]]" in text:
                 (place / f"{name[1]}.toml").write_text(small(text, url))
+            if language == "toml" and (named := re.match(r"# ([\w-]+\.toml)$", text, re.MULTILINE)):
+                (place / named[1]).write_text(text)
             if language == "python" and "Recipe(" in text:
                 (place / "unit_prices.py").write_text(text)
     (place / "nightly-code.toml").rename(place / "nightly.toml")
+    models = "\n".join(f'[models.{role}]\nbase_url = ["{url}"]\nname = "rehearsal"' for role in ("default", "guard"))
+    (place / "run.toml").write_text(f'name = "run"\n[[recipes]]\nuse = "math/solve"\n{models}\n')
     shutil.copytree(ROOT / "examples", place / "examples")
     (place / "examples" / "math.toml").write_text(small((ROOT / "examples" / "math.toml").read_text(), url))
     questions = [f'{{"question": "What is {n} + {n}?", "answer": "{2 * n}"}}' for n in range(30, 50)]
