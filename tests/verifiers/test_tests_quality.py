@@ -196,6 +196,15 @@ async def test_a_revision_may_not_assert_less(tests: str, resources: Resources) 
     assert evidence["fewer"] or evidence["lost_calls"] or evidence["weakened_calls"]
 
 
+async def test_an_assertion_that_asked_for_luck_is_not_missed_and_any_other_is(resources: Resources) -> None:
+    for luck in ("random.random() > 0.5", "random.randint(1, 9) > 4", "time.time() > 1", "datetime.date.today().day"):
+        lucky = EARLIER.replace("== 49", f"== 49\n    assert square(7) == 49 and {luck}")
+        assert (await quality(EARLIER, resources, previous=lucky)).outcome is Outcome.PASS, luck
+        gutted = EARLIER.replace("assert square(7) == 49", "square(7)")
+        verdict = await quality(gutted, resources, previous=lucky, min_tests=1, min_assertions=1)
+        assert verdict.reason == "tests_gutted", luck
+
+
 async def test_earlier_tests_that_were_worthless_bind_nobody(resources: Resources) -> None:
     for previous in ("def test_a(:", functions("assert True"), REJECTS["swallowed_assertion"]["bare"]):
         assert (await quality(GOOD, resources, previous=previous)).outcome is Outcome.PASS
