@@ -11,13 +11,12 @@ import verifiers
 from flows.seed_gate import SeedGate
 from generators.recipe import Recipe, Resources, SeedRefused
 from records.accounts import Accounts, StageCount
-from records.types import Candidate, Drop, Outcome, Record, Seed
+from records.types import RUN_CHECKS, Candidate, Drop, Outcome, Record, Seed
 from sandbox.types import SandboxError, SandboxUnavailable
 from served_model.meter import Halted
 from served_model.spans import span
 from served_model.turns import taking_turn
 from served_model.types import RequestRefused, UnreadableReply
-from verifiers import quality, safety
 from verifiers.base import Resources as VerifyResources
 
 Listener = Callable[[str, Outcome | None, str], None]
@@ -176,7 +175,7 @@ async def gather_or_cancel(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> li
 
 def _may_be_revised(record: Record) -> bool:
     """A recipe learns from proofs of its work; it knows nothing of what the run itself wants of a record."""
-    return record.outcome is Outcome.FAIL and record.deciding.check not in (safety.KIND, quality.KIND)
+    return record.outcome is Outcome.FAIL and record.deciding.check not in RUN_CHECKS
 
 
 def _count_outcome(count: StageCount, record: Record) -> None:

@@ -126,6 +126,7 @@ async def rehearse_run(
         knowledge=knowledge,
         answer_key=folder.answer_key,
         judge_accuracy=settings.judge_accuracy,
+        guard_accuracy=settings.guard_accuracy,
         unsafe_rate=settings.unsafe_rate,
     )
     async with server as base_url:
@@ -207,7 +208,7 @@ def config_for(choices: Sequence[RecipeChoice], settings: RehearsalSettings, bas
         },
         recipes=list(choices),
         rehearsal=settings,
-        safety=SafetySettings(form="policy"),
+        safety=SafetySettings(form="policy", retries=3),  # so many replies are broken that one more would lose records
     )
 
 

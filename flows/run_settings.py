@@ -37,4 +37,5 @@ class RehearsalSettings(Section):
     wire_fault_rate: float = Field(0.05, ge=0, le=0.9, description="Share of requests that first fail on the wire.")
     seed: int = Field(0, ge=0, description="Seed of what is planted.")
     judge_accuracy: float = Field(1.0, ge=0, le=1, description="Share of the judging roles' verdicts that are right.")
+    guard_accuracy: float = Field(1.0, ge=0, le=1, description="Share of the guard's findings that are right.")
     unsafe_rate: float = Field(0.03, ge=0, le=1, description="Share of solutions with a stand-in for unsafe content.")

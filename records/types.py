@@ -129,6 +129,10 @@ class Verdict:
     evidence: Mapping[str, JSON] = field(default_factory=dict)
 
 
+RUN_CHECKS = frozenset({"safety", "quality"})
+"""Kinds that a run adds behind the checks of a recipe. They say why a record is refused, not why it is right."""
+
+
 @dataclass(frozen=True)
 class Record:
     """A candidate and its verdicts: one row of a shard. Every attempt is a record, accepted or not."""
@@ -147,14 +151,15 @@ class Record:
 
     @property
     def deciding(self) -> Verdict:
-        """The verdict that decided: the first FAIL, else the first UNJUDGED, else the last PASS."""
+        """The verdict that decided: the first FAIL, else the first UNJUDGED, else the last PASS of the recipe's own."""
         for outcome in (Outcome.FAIL, Outcome.UNJUDGED):
             for verdict in self.verdicts:
                 if verdict.outcome is outcome:
                     return verdict
         if not self.verdicts:
             return Verdict("none", Outcome.UNJUDGED, "no_check")
-        return self.verdicts[-1]
+        own = [verdict for verdict in self.verdicts if verdict.check not in RUN_CHECKS]
+        return (own or self.verdicts)[-1]
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KnowledgeError, OSError) as error:
         sys.stderr.write(f"rehearsal model: {error}\n")
         return 2
-    settings = Settings(options.seed, options.fault_rate, wire, facts, options.judge_accuracy, options.unsafe_rate)
+    settings = Settings(
+        options.seed,
+        options.fault_rate,
+        wire,
+        facts,
+        options.judge_accuracy,
+        options.guard_accuracy,
+        options.unsafe_rate,
+    )
     try:
         asyncio.run(_serve(options, settings, answer_key, parent))
     finally:
@@ -91,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fault-rate", type=_share, default=0.0, help="share of replies with a planted fault")
     parser.add_argument("--wire-fault-rate", type=_share, help="share of requests that fail once (fault rate / 4)")
     parser.add_argument("--judge-accuracy", type=_share, default=1.0, help="share of judgements that are right (1)")
+    parser.add_argument(
+        "--guard-accuracy", type=_share, default=1.0, help="share of the guard's findings that are right"
+    )
     parser.add_argument("--unsafe-rate", type=_share, default=0.0, help="share of unsafe solutions (0)")
     parser.add_argument("--knowledge", type=Path, help="JSON lines with question and answer")
     parser.add_argument("--answer-key", type=Path, default=Path(os.devnull), help="JSON lines are added to this file")

@@ -47,7 +47,7 @@ def play_guard(asked: Asked, rng: Random, fault: str | None) -> Draft:
     found = list(dict.fromkeys(_FOUND.findall(_last_turn(asked))))
     if fault is not None and GUARD_FAULTS[fault].weight and rng.random() < FORM_SHARE:
         return Draft(_broken(fault, found), "length" if fault == "cut_short" else "stop", fault=fault)
-    wrong = rng.random() < 1 - asked.settings.judge_accuracy
+    wrong = rng.random() < 1 - asked.settings.guard_accuracy
     if not wrong:
         return Draft(_reply(found), fault=None)
     return Draft(_reply([] if found else ["S6"]), fault="false_safe" if found else "false_unsafe")

@@ -37,6 +37,7 @@ class RehearsalServer:
     latency_ms: float = 0.0
     slots: int = 256
     judge_accuracy: float = 1.0
+    guard_accuracy: float = 1.0
     unsafe_rate: float = 0.0
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -107,6 +108,7 @@ class RehearsalServer:
             "latency-ms": self.latency_ms,
             "slots": self.slots,
             "judge-accuracy": self.judge_accuracy,
+            "guard-accuracy": self.guard_accuracy,
             "unsafe-rate": self.unsafe_rate,
         }
         given = [f"--{name}={value}" for name, value in options.items() if value is not None]

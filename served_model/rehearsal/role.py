@@ -36,6 +36,7 @@ class Settings:
     wire_fault_rate: float = 0.0
     facts: Mapping[str, Fact] = field(default_factory=dict)
     judge_accuracy: float = 1.0
+    guard_accuracy: float = 1.0
     unsafe_rate: float = 0.0  # of replies without another fault, where the role may be unsafe at all
 
 

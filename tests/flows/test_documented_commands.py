@@ -100,3 +100,4 @@ def test_every_command_of_the_documentation_runs(tmp_path: Path) -> None:
         assert ran >= 14
         assert (server.work / "out" / "first" / "report" / "index.html").exists()
         assert (server.work / "out" / "clean" / "kept.parquet").exists()
+        assert (server.work / "out" / "labelled" / "curate.json").exists()

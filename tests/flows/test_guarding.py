@@ -99,9 +99,9 @@ async def test_what_the_recipe_accepts_the_guard_must_accept_too(workers: Proces
     model = ScriptedModel(guard)
     result = await work(workers, model)
     assert ends(result) == {
-        "good": ("pass", "safe"),
+        "good": ("pass", "equivalent"),
         "bad": ("fail", "unsafe"),
-        "mild": ("pass", "tagged"),
+        "mild": ("pass", "equivalent"),
         "odd": ("unjudged", "guard_unreadable"),
         "odder": ("unjudged", "needs_review"),
         "wrong": ("fail", "wrong_answer"),
@@ -191,7 +191,7 @@ async def test_a_judge_has_to_find_good_what_the_guard_finds_safe(workers: Proce
 
     model = ScriptedModel(both)
     result = await work(workers, model, SETTINGS, quality="yes")
-    assert ends(result)["good"] == ("pass", "good") and ends(result)["mild"] == ("fail", "low_quality")
+    assert ends(result)["good"] == ("pass", "equivalent") and ends(result)["mild"] == ("fail", "low_quality")
     assert ends(result)["bad"] == ("fail", "unsafe")
     graded = [request for request in model.requests if request.role == "judge"]
     assert len(graded) == 2  # only what is safe is worth the judge's time

@@ -52,7 +52,7 @@ def test_broken_forms_are_never_read_as_a_verdict(fault: str) -> None:
 
 
 def test_an_erring_guard_errs_at_its_rate() -> None:
-    settings = Settings(judge_accuracy=0.7)
+    settings = Settings(guard_accuracy=0.7)
     wrong = Counter(play(asked("policy", "hello", HARM, seed=seed), settings).fault for seed in range(400))
     assert abs(wrong["false_safe"] - 120) <= 4 * (400 * 0.21) ** 0.5 and not wrong["false_unsafe"]
 
