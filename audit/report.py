@@ -7,7 +7,7 @@ page's content security policy runs no script but the page's own, known by its h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -75,14 +75,30 @@ class ReportFacts:
     previous_name: str = ""
 
 
-def write_report(run_root: Path, out: Path, facts: ReportFacts) -> None:
+@dataclass
+class Counted:
+    """The statistics of some shards, taken while a run worked on others. Their order does not matter."""
+
+    statistics: Statistics = field(default_factory=Statistics)
+    files: set[Path] = field(default_factory=set)
+
+    def add(self, file: Path, rows: Iterable[Row]) -> None:
+        """Take in a shard: its rows with COLUMNS."""
+        self.statistics.add(rows)
+        self.files.add(file)
+
+
+def write_report(run_root: Path, out: Path, facts: ReportFacts, counted: Counted | None = None) -> None:
     """Write the page to `out`, and `audit.json` beside it for the next run. Memory holds samples only.
 
-    The same run gives the same page. Raises OSError.
+    The same run gives the same page, whatever of it was `counted` before. Raises OSError.
     """
     files = shard_files(run_root)
-    statistics = Statistics()
-    statistics.add(scan(files, COLUMNS))
+    counted = counted or Counted()
+    statistics = counted.statistics
+    for file in files:
+        if file not in counted.files:
+            counted.add(file, scan([file], COLUMNS))
     audit = finish(statistics.survey, Limits(), facts.previous)
     views = slice_views(audit)
     examples = dict.fromkeys(one for table in facts.tables for row in table.examples for one in row)

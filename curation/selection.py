@@ -88,6 +88,11 @@ class Selection:
         """The target is met."""
         return self.target is not None and len(self.kept) >= self.target
 
+    @property
+    def settled(self) -> bool:
+        """What is kept stays kept, whatever comes."""
+        return not (self.limits.shares or self.limits.repeats)
+
     def _choose(self, row: Mapping[str, Any]) -> None:
         entry = self._entry(row)
         digest = content_hash(row["messages"])
@@ -101,7 +106,7 @@ class Selection:
 
     def _entry(self, row: Mapping[str, Any]) -> _Entry:
         bands = self.screens.bands(row["messages"]) if self.screens else ()
-        if not (self.limits.shares or self.limits.repeats):
+        if self.settled:
             return _Entry(row["id"], row["recipe"], "", {}, bands)
         metadata = json.loads(row["metadata"])
         values = {name: str(metadata[name]) for name in self.limits.repeats if name in metadata}
@@ -144,7 +149,7 @@ class Selection:
         self._dropped.append(entry.drop("contradicted", by=winner))
 
     def _enter(self, entry: _Entry) -> None:
-        if self.limits.shares or self.limits.repeats:
+        if not self.settled:
             self._chosen[entry.id] = entry
             for name, value in entry.values.items():
                 self._holders.setdefault((name, value), []).append(entry.id)

@@ -23,9 +23,9 @@ from audit.samples import render_samples, sample_chains, span
 from audit.tables import markdown_table, percent
 from audit.yield_table import render_markdown
 from flows.budget import Spending
-from flows.judging import judging_tables
 from flows.make_shard import ShardSummary
 from flows.plan import RecipePlan, RunPlan
+from flows.report_counts import ReportCounts
 from flows.run_folder import RunFolder
 from flows.settle import Published
 
@@ -131,7 +131,7 @@ async def show_result(published: Published, folder: RunFolder) -> None:
     """The artifacts of a finished run."""
     await acreate_markdown_artifact(key="yield-table", markdown=render_markdown(published.accounts))
     await acreate_markdown_artifact(key="samples", markdown=samples_markdown(folder))
-    tables = judging_tables(folder, folder.read_run()["shards"])
+    tables = ReportCounts.of(folder.used_shards(folder.read_run()["shards"])).judging_tables()
     if tables:
         judges = "\n".join(f"## {one.title}\n\n{markdown_table(one.headers, one.rows)}" for one in tables)
         await acreate_markdown_artifact(key="judges", markdown=judges, description="What the judges are worth.")

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from audit.chains import scan
 from audit.intervals import Share
-from audit.judge_tables import judge_tables
-from audit.judges import COLUMNS, Judges
-from audit.knowledge import COLUMNS as KNOWLEDGE_COLUMNS
-from audit.knowledge import Knowledge
-from audit.report import ReportTable
-from audit.safety import COLUMNS as SAFETY_COLUMNS
-from audit.safety import Safeties
-from audit.skills import COLUMNS as SKILL_COLUMNS
-from audit.skills import Skills
 from flows.config import RunConfig
 from flows.errors import ConfigError, UserError
-from flows.run_folder import RunFolder
 from records.types import Record
 from served_model.config import DEFAULT_ROLE
 
@@ -86,37 +74,3 @@ def require_other_judge(config: RunConfig) -> None:
 
 def _judges(role: str) -> bool:
     return role.partition("-")[0] in JUDGING
-
-
-def judging_tables(folder: RunFolder, shards: Mapping[str, int]) -> tuple[ReportTable, ...]:
-    """What the report says about judges, about what the model knows, and about its skills."""
-    files = folder.used_shards(shards)
-    judges, knowledge, skills, safeties = Judges(), Knowledge(), Skills(), Safeties()
-    judges.add(scan(files, COLUMNS))
-    knowledge.add(scan(files, KNOWLEDGE_COLUMNS))
-    skills.add(scan(files, SKILL_COLUMNS))
-    safeties.add(scan(files, SAFETY_COLUMNS))
-    return (*judge_tables(judges), *knowledge.tables(), *skills.tables(), *safeties.tables())
-
-
-def accuracies(folder: RunFolder, shards: Mapping[str, int]) -> dict[str, Any]:
-    """For run.json: each judge's known answers by rubric and role."""
-    judges = Judges()
-    judges.add(scan(folder.used_shards(shards), COLUMNS))
-    found: dict[str, Any] = {}
-    for (prompt, role), one in sorted(judges.instruments.items()):
-        shares = {"accuracy": one.accuracy, "false_pass": one.false_pass, "false_fail": one.false_fail}
-        found.setdefault(prompt, {})[role] = {
-            "model": one.model,
-            "probes": one.findings.total(),
-            "unreadable": one.findings["unreadable"],
-            **{name: _share(share) for name, share in shares.items()},
-            "length_bias": one.length_bias,
-            "first_named": dict(sorted(one.places.items())),
-        }
-    return found
-
-
-def _share(share: Share) -> dict[str, Any]:
-    low, high = share.interval
-    return {"part": share.part, "total": share.total, "interval": [round(low, 6), round(high, 6)]}

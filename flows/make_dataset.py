@@ -16,33 +16,31 @@ from prefect.exceptions import CancelledRun
 from prefect.states import Completed
 from pydantic import Field
 
-from curation.selection import Selection
 from flows import progress
+from flows.ahead import Ahead
 from flows.artifacts import LiveProgress, show_result, spent_line
 from flows.budget import Spending, paid_before
 from flows.caches import cache_uses, cache_watch
-from flows.cluster import WorkShard
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.engine import prefect_api
 from flows.errors import UserError
 from flows.frugal import calm_collector
-from flows.judging import JudgeWatch
-from flows.loop import gather_or_cancel
-from flows.make_recipe import RecipeResult, RecipeScheduler
+from flows.make_recipe import RecipeResult
+from flows.make_recipes import Site, make_recipes
 from flows.make_shard import ShardJob, ShardSummary, make_shard
 from flows.observe import observed
-from flows.plan import RecipePlan, RunPlan, resolve
+from flows.plan import RunPlan, resolve
 from flows.preflight import preflight, require_inputs
-from flows.publish import publish
+from flows.publish import Made, card_facts, publish
 from flows.push import push_dataset, pushed_line
 from flows.review import Rejected, require_reviewer, reviewed
 from flows.rounds import round_configs, round_folder
 from flows.run_folder import RunFolder, fingerprint, locked, require_same_run, require_writable
-from flows.run_store import run_store
+from flows.run_store import RunStore, run_store
 from flows.seed_plan import shard_size
 from flows.settle import Published, describe_run
-from flows.workbench import Workbench, workbench
+from flows.workbench import workbench
 from flows.workers import workers
 from records.types import Outcome, stable_hash
 
@@ -123,30 +121,40 @@ async def run(config: RunConfig, out: str | None, below: bool = False) -> Publis
             await asyncio.to_thread(store.fetch_run, folder)
         earlier = require_same_run(folder, inputs)
         await preflight(plan, folder)
-        sizes = shard_sizes(plan, earlier)
-        description = describe_run(plan, inputs, folder) | {"shard_sizes": sizes}
+        description = describe_run(plan, inputs, folder) | {"shard_sizes": shard_sizes(plan, earlier)}
         folder.write_run(description)
         if store is not None:
             await asyncio.to_thread(store.put_run, folder)
         resumed = f", resumed with {len(folder.shards())} finished shards" if earlier else ""
         progress.current().note(f"run {description['fingerprint']} in {folder.root}{resumed}")
-        live = LiveProgress(plan, Spending(config))
-        await live.begin()
-        progress.current().spends(lambda: spent_line(spending))
-        batches = folder.batches if config.batch else None
-        async with workbench(config, paid_before(folder), batches) as bench, cache_watch(config) as caches:
-            spending = Spending(config, bench.meter.usage)
-            with observed(config.observe, bench):
-                async with workers(folder, config, bench, work_shard, store) as work:
-                    results = await _make_recipes(live, folder, sizes, bench, work)
-        description |= {"prefix_cache": cache_uses(caches)}
-        if config.review:
-            description |= await _reviewed(plan, folder, results, description)
-        published = publish(plan, folder, results, description, spending)
+        published = await _make_and_publish(plan, folder, description, store)
         if store is not None:
             await asyncio.to_thread(store.put_results, folder)
         await _push(config, folder)
         return published
+
+
+async def _make_and_publish(
+    plan: RunPlan, folder: RunFolder, description: dict[str, Any], store: RunStore | None
+) -> Published:
+    config = plan.config
+    live = LiveProgress(plan, Spending(config))
+    await live.begin()
+    progress.current().spends(lambda: spent_line(spending))
+    batches = folder.batches if config.batch else None
+    card = card_facts(folder, description, folder.root)
+    async with Ahead(folder, [recipe.slug for recipe in plan.recipes], card).working() as ahead:
+        async with workbench(config, paid_before(folder), batches) as bench, cache_watch(config) as caches:
+            spending = Spending(config, bench.meter.usage)
+            with observed(config.observe, bench):
+                async with workers(folder, config, bench, work_shard, store) as work:
+                    site = Site(folder, description["shard_sizes"], bench, ahead)
+                    results = await make_recipes(live, site, work)
+        await ahead.done()
+        description |= {"prefix_cache": cache_uses(caches)}
+        if config.review:
+            description |= await _reviewed(plan, folder, results, description)
+        return publish(plan, folder, Made(results, spending, ahead), description)
 
 
 async def run_rounds(config: RunConfig, out: str | None, below: bool = False) -> Published:
@@ -227,48 +235,6 @@ def shard_sizes(plan: RunPlan, earlier: dict[str, Any] | None) -> dict[str, int]
         return dict(earlier["shard_sizes"])
     config = plan.config
     return {one.slug: shard_size(one.choice.target, config.shard_size) for one in plan.recipes}
-
-
-async def _make_recipes(
-    live: LiveProgress, folder: RunFolder, sizes: dict[str, int], bench: Workbench, work: WorkShard
-) -> Sequence[RecipeResult]:
-    """All recipes side by side, so that the server is kept full while one of them waits for its verdicts.
-
-    A recipe whose corpus is what another one makes starts when that one has ended.
-    """
-    plan = live.plan
-    ends: list[asyncio.Future[RecipeResult]] = [asyncio.get_running_loop().create_future() for _ in plan.recipes]
-
-    async def make(index: int, recipe: RecipePlan) -> RecipeResult:
-        upstream = None
-        if recipe.upstream is not None:
-            made = await ends[recipe.upstream]
-            if not made.whole:  # its attempts would be others when the run goes on, and so would be these seeds
-                ends[index].set_result(RecipeResult(Selection(None), ended="upstream"))
-                return ends[index].result()
-            slug = plan.recipes[recipe.upstream].slug
-            upstream = [folder.shard(slug, shard) for shard in range(made.shards)]
-        result = await schedule(index, recipe, upstream)
-        ends[index].set_result(result)
-        return result
-
-    async def schedule(index: int, recipe: RecipePlan, upstream: list[Path] | None) -> RecipeResult:
-        progress.current().recipe(recipe.slug, recipe.choice.seeds, recipe.choice.target)
-        config, root = plan.config, folder.root
-        scheduler = RecipeScheduler(
-            plan=recipe,
-            folder=folder,
-            lookahead=config.lookahead,
-            size=sizes[recipe.slug],
-            halted=lambda: bench.meter.halted or bench.tally(recipe.slug).stop.reason,
-            work=lambda job: live.shown(recipe.slug, work(job, recipe.slug)),
-            job=lambda shard: ShardJob(config, root, index, shard),
-            room=bench.gate.room,
-            judges=JudgeWatch(config.judging.min_accuracy),
-        )
-        return await scheduler.run(recipe.seed_plan(config, folder, sizes[recipe.slug], upstream).write_shards())
-
-    return await gather_or_cancel([make(index, recipe) for index, recipe in enumerate(plan.recipes)])
 
 
 def summary_line(published: Published) -> str:

@@ -19,6 +19,8 @@ PUT_OFF = "batch:"
 
 WorkShard = Callable[[ShardJob], Awaitable[ShardSummary]]
 Room = Callable[[], Awaitable[None]]
+Taken = Callable[[int, Selection], None]
+"""Told each shard, in order, once the selection has taken it in."""
 
 
 @dataclass
@@ -54,6 +56,7 @@ class RecipeScheduler:
     job: Callable[[int], ShardJob]
     room: Room  # returns when a further shard would find places soon
     judges: JudgeWatch = field(default_factory=lambda: JudgeWatch(0))
+    taken: Taken = lambda shard, selection: None
 
     def __post_init__(self) -> None:
         self.result = RecipeResult(self.plan.selection())
@@ -141,6 +144,7 @@ class RecipeScheduler:
         if summary.cut:
             self.result.ended = summary.cut
             self._put_off += summary.cut.startswith(PUT_OFF)
+        self.taken(summary.shard, self.result.selection)
         self.judges.add(summary.judges)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audit.chains import scan
 from audit.duplicates import benchmark_tables, duplicates_table
-from audit.proofs import COLUMNS, Proofs
 from audit.report import ReportFacts, ReportTable, write_report
 from audit.yield_table import render_markdown
 from curation.screens import benchmark_reports
@@ -18,13 +17,14 @@ from exports.dataset_card import CardFacts
 from exports.pair_bias import HEADERS, NOTE, PairBias
 from exports.preference import PREFERENCE
 from exports.write import write_exports
+from flows.ahead import Ahead
 from flows.budget import Spending
 from flows.caches import cache_tables
 from flows.earlier import earlier_run
 from flows.export_settings import ExportSettings
-from flows.judging import accuracies, judging_tables
 from flows.make_recipe import RecipeResult
 from flows.plan import RunPlan
+from flows.report_counts import ReportCounts
 from flows.run_folder import RunFolder
 from flows.settle import Published, checksums, settle, spent
 from records.accounts import Accounts
@@ -35,31 +35,37 @@ ENDS = {"corpus": "the end of the corpus", "seeds": "the number of seeds", "targ
 """How the end of a recipe is told; others, such as a budget, tell themselves."""
 
 
-def publish(
-    plan: RunPlan,
-    folder: RunFolder,
-    results: Sequence[RecipeResult],
-    description: Mapping[str, Any],
-    spending: Spending,
-) -> Published:
+@dataclass(frozen=True)
+class Made:
+    """What the recipes of a run ended with, and what was done of its publication while they were worked."""
+
+    results: Sequence[RecipeResult]
+    spending: Spending
+    ahead: Ahead
+
+
+def publish(plan: RunPlan, folder: RunFolder, made: Made, description: Mapping[str, Any]) -> Published:
     """Write drops, dataset, run.json and report. Only then does run.json say that the run is complete."""
-    accounts, selections = settle(plan, folder, results)
+    accounts, selections = settle(plan, folder, made.results)
     slugs = [recipe.slug for recipe in plan.recipes]
-    ended = {slug: result.ended for slug, result in zip(slugs, results, strict=True)}
-    shards = {slug: result.shards for slug, result in zip(slugs, results, strict=True)}
+    ended = {slug: result.ended for slug, result in zip(slugs, made.results, strict=True)}
+    shards = {slug: result.shards for slug, result in zip(slugs, made.results, strict=True)}
     description = {**description, "ended": ended, "shards": shards, "accounts": accounts.to_list()}
-    exports = export_kept(folder, folder.dataset, description, (selections, DATASET))
+    kept = {record for selection in selections for record in selection.kept}
+    card = card_facts(folder, description, folder.root)
+    exports: Mapping[str, int] | None = made.ahead.exporting.finish(folder.used_shards(shards), kept, card)
+    exports = exports or export_kept(folder, folder.dataset, description, (selections, DATASET))
     accepted = {slug: len(one.kept) for slug, one in zip(slugs, selections, strict=True)}
     description |= {
         "accepted": accepted,
         "exports": dict(exports),
-        "budget": spent(spending),
-        "judges": accuracies(folder, shards),
+        "budget": spent(made.spending),
+        "judges": made.ahead.counts.accuracies(),
         "benchmarks": [line.to_json() for line in benchmark_reports(one.screens for one in selections)],
         "sha256": checksums(folder, shards),
         "state": "complete",
     }
-    report(folder, description)
+    report(folder, description, ahead=made.ahead)
     folder.write_run(description)
     return Published(accounts, accepted, exports, ended, folder.root, description.get("prefix_cache", {}))
 
@@ -76,26 +82,37 @@ def export_kept(
     """
     selections, names = chosen
     kept = {record for selection in selections for record in selection.kept}
+    card = card_facts(folder, description, folder.root if out == folder.dataset else None)
+    return write_exports(folder.used_shards(description["shards"]), kept, out, names, card)
+
+
+def card_facts(folder: RunFolder, description: Mapping[str, Any], root: Path | None) -> CardFacts:
+    """What a dataset card says of the run, as far as its description is there."""
     settings = ExportSettings.model_validate(description["config"].get("exports", {}))
-    facts = CardFacts(
+    return CardFacts(
         name=description["name"],
         fingerprint=description["fingerprint"],
         model=description["model"],
-        yield_table=render_markdown(Accounts.from_list(description["accounts"])),
-        ended=description["ended"],
+        yield_table=render_markdown(Accounts.from_list(description.get("accounts", []))),
+        ended=description.get("ended", {}),
         heldout_tools=description["config"].get("heldout_tools", 0.0),
         pairs=settings.pair_rules(),
         url=settings.url,
         creator=settings.creator,
         published=settings.published,
-        root=folder.root if out == folder.dataset else None,
+        root=root,
     )
-    return write_exports(folder.used_shards(description["shards"]), kept, out, names, facts)
 
 
-def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[ReportTable, ...] = ()) -> None:
+def report(
+    folder: RunFolder,
+    description: Mapping[str, Any],
+    tables: tuple[ReportTable, ...] = (),
+    ahead: Ahead | None = None,
+) -> None:
     """Write the run's report from its description and its shards, beside those of the run before."""
     earlier = earlier_run(folder, description)
+    counts = ahead.counts if ahead else ReportCounts.of(folder.used_shards(description["shards"]))
     facts = ReportFacts(
         name=description["name"],
         fingerprint=description["fingerprint"],
@@ -107,8 +124,8 @@ def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[Repo
         facts=_facts(description),
         tables=(
             *tables,
-            *_proofs(folder, description),
-            *judging_tables(folder, description["shards"]),
+            *counts.proofs.tables(),
+            *counts.judging_tables(),
             *duplicates_table(read_rows([folder.drops]), folder.used_shards(description["shards"])),
             *benchmark_tables(description.get("benchmarks", ())),
             *_pairs(folder),
@@ -118,14 +135,7 @@ def report(folder: RunFolder, description: Mapping[str, Any], tables: tuple[Repo
         previous=earlier.slices,
         previous_name=earlier.name,
     )
-    write_report(folder.root, folder.report, facts)
-
-
-def _proofs(folder: RunFolder, description: Mapping[str, Any]) -> tuple[ReportTable, ...]:
-    """What the trials of tests measured."""
-    found = Proofs()
-    found.add(scan(folder.used_shards(description["shards"]), COLUMNS))
-    return found.tables()
+    write_report(folder.root, folder.report, facts, ahead.counted if ahead else None)
 
 
 def _pairs(folder: RunFolder) -> Iterator[ReportTable]:
@@ -163,7 +173,7 @@ def _why(description: Mapping[str, Any]) -> str:
 
 def _facts(description: Mapping[str, Any]) -> dict[str, str]:
     budget = description["budget"]
-    rows = ", ".join(f"{name} {count:,}" for name, count in description["exports"].items())
+    rows = ", ".join(f"{name} {count:,}" for name, count in sorted(description["exports"].items()))
     return {
         "Accepted": f"{sum(description['accepted'].values()):,}",
         "Rows by export": rows,
