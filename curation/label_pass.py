@@ -28,7 +28,7 @@ from records.types import JSON, Outcome, Verdict, canonical_json
 from verifiers.safety_tally import SafetyTally
 
 SAFETY_LABELS = ("prompt", "response", "refuses", "known_safe")
-COUNTED = (("difficulty", "rating"), ("difficulty", "band"), ("topic", "coarse"))
+COUNTED = (("quality", "score"), ("difficulty", "rating"), ("difficulty", "band"), ("topic", "coarse"))
 
 
 class LabelPass:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,8 @@ from curation.dataset_rows import read_rows
 from curation.errors import CurationError
 from curation.label_settings import LabelSettings, read_label_settings
 from curation.labelling import Exchange, label_row, listed_topic, merged_tags, pass_rate_labels
+from curation.mix import Mix
+from curation.mix_dataset import mix_dataset
 from curation.options import CurateOptions
 from curation.served import Served
 from served_model.journal import Journal, JournalError
@@ -314,3 +317,35 @@ def test_the_settings_file(tmp_path: Path) -> None:
     path.write_text("[quality]\nby = 3\n")
     with pytest.raises(CurationError, match=r"quality\.by"):
         read_label_settings(path)
+
+
+class OneMeaning:
+    """An embedder to which all texts mean the same."""
+
+    name = "one"
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return np.ones((len(texts), 1), np.float32)
+
+
+def test_of_rows_that_mean_the_same_the_best_by_its_labels_stays(tmp_path: Path) -> None:
+    data = save(tmp_path / "d.jsonl", [row("poor", "POOR"), row("good"), row("murky", "MURKY")])
+    labels = LabelSettings.model_validate({"quality": {"drop": False}, "difficulty": {}})
+    with served(answer) as (models, _):
+        options = CurateOptions(labels=labels, served=models, embedder=OneMeaning())
+        result = curate(data, tmp_path / "out", options=options)
+    assert [one["id"] for one in read(result.kept)] == ["good"]
+    assert result.labels["kept"]["quality_score"] == {"3": 1}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_mix_by_a_label(tmp_path: Path, suffix: str) -> None:
+    def topic(request: ChatRequest) -> str:
+        name = "history" if "past" in request.messages[-1].content.partition("</request>")[0] else "maths"
+        return json.dumps({"topic": name, "subtopic": "none"})
+
+    data = save(tmp_path / f"d{suffix}", [row(f"{'past' if at % 4 == 0 else 'sum'}{at}") for at in range(16)])
+    result, _ = run(data, tmp_path / "out", topic, {"topic": {"topics": TOPICS}})
+    mix = Mix.model_validate({"by": "labels.topic.coarse", "weights": {"history": 1, "maths": 1}})
+    mixed = mix_dataset(result.kept, tmp_path / "mixed", mix)
+    assert {line.group: (line.available, line.rows) for line in mixed.table} == {"history": (4, 4), "maths": (12, 4)}
