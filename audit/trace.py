@@ -33,12 +33,19 @@ class Step:
 def trace(files: Sequence[Path], record_id: str) -> list[Step]:
     """The attempts of the record's chain, what its seed was made from, and last the seeds that are real material.
 
-    Raises KeyError where no shard holds such a record.
+    A side of a pair may be a part of a record, such as a sample of a probe: ID/PART leads to the record. Raises
+    KeyError where no shard holds such a record.
     """
-    chain = next((row["chain_id"] for row in scan(files, ("id", "chain_id")) if row["id"] == record_id), None)
+    wanted = {record_id, record_of(record_id)}
+    chain = next((row["chain_id"] for row in scan(files, ("id", "chain_id")) if row["id"] in wanted), None)
     if chain is None:
         raise KeyError(f"no shard here holds a record with id {inert_line(record_id)!r}")
     return list(_chain(load_chains(files, {chain})[chain], 0))
+
+
+def record_of(identity: str) -> str:
+    """The id of the record that a side of a pair is a part of; the same where it is a record."""
+    return identity.rpartition("/")[0] or identity
 
 
 def trace_all(files: Sequence[Path], record_ids: set[str]) -> Iterator[tuple[str, list[Step]]]:

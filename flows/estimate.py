@@ -16,9 +16,10 @@ from flows.budget import paid_before
 from flows.config import RunConfig
 from flows.endpoints import resolve_models
 from flows.loop import Loop, ShardResult
-from flows.make_dataset import default_out, shard_sizes
+from flows.make_dataset import default_out, rounds_root, shard_sizes
 from flows.plan import RecipePlan, resolve
 from flows.preflight import preflight
+from flows.rounds import round_configs, round_folder
 from flows.run_folder import RunFolder, locked, require_same_run
 from flows.seed_plan import SeedPlan, count_seeds, read_seeds
 from flows.settle import describe_run
@@ -131,6 +132,9 @@ async def estimate(config: RunConfig, out: Path | None, seeds: int) -> tuple[lis
 
     A recipe that reads what another one of the run makes is left out. Raises UserError, ConfigError, ModelError.
     """
+    if config.rounds:  # of several rounds the first one can be estimated
+        root = rounds_root(config, str(out) if out else None)
+        config, out = round_configs(config, root)[0], round_folder(root, 0)
     config = await resolve_models(config)
     plan = resolve(config)
     inputs = plan.inputs()

@@ -43,6 +43,11 @@ def test_what_another_recipe_made_is_followed_to_real_material(tmp_path: Path) -
     assert trace_json(steps)[-1]["source"] == "pool/0.py"
 
 
+def test_a_part_of_a_record_leads_to_the_record(tmp_path: Path) -> None:
+    files = write_shards(tmp_path, [row("a")])
+    assert trace(files, "a/sample-3") == trace(files, "a/independent_1") == trace(files, "a")
+
+
 def test_earlier_rounds_stand_between(tmp_path: Path) -> None:
     lineage = canonical_json([{"round": 0, "records": ["x"]}, {"round": 1, "records": ["y"]}])
     steps = trace(write_shards(tmp_path, [row("c", seed=seed(fields={"lineage": lineage}))]), "c")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from audit.trace import faults_of, trace_all
+from audit.trace import faults_of, record_of, trace_all
 from flows import rehearse
 from flows.__main__ import run_command
 from flows.config import RehearsalSettings
 from flows.run_folder import RunFolder
 from records.tables import read_rows
 
-SEEDS = 10
+SEEDS = 8
 
 
 def records_of(out: Path) -> set[str]:
@@ -24,7 +24,8 @@ def records_of(out: Path) -> set[str]:
         for row in read_rows(sorted(folder.glob("*.parquet"))):
             assert row["seed_id"] and row["seed_source"] and row["seed_licence"] and row["model"] and row["software"]
             assert row["round"] == 0 and isinstance(json.loads(row["lineage"]), list)
-            found.add(row.get("chosen_id") or row.get("record_id") or row["id"])
+            sides = (row["chosen_id"], row["rejected_id"]) if "chosen_id" in row else (row.get("record_id", row["id"]),)
+            found.update(map(record_of, sides))
     return found
 
 

@@ -14,6 +14,7 @@ import pytest
 from corpus.previous import read_previous
 from flows.config import RunConfig, validate_config
 from flows.errors import ConfigError
+from flows.estimate import estimate
 from flows.make_dataset import run_rounds
 from flows.rehearse import write_knowledge
 from flows.rounds import round_configs
@@ -92,6 +93,8 @@ async def test_what_a_round_did_not_solve_goes_to_another_model_in_the_next(mode
 @pytest.mark.heavy
 async def test_rounds_resume_and_are_the_same_in_another_folder(models: Models, tmp_path: Path) -> None:
     rounds = config(models.first, second(models.second, "previous:math/solve:solved", samples=2))
+    _, folder = await estimate(rounds, tmp_path / "one", 3)
+    assert folder == tmp_path / "one" / "round-00"  # what an estimate has asked, the first round need not ask again
     await run_rounds(rounds, str(tmp_path / "one"))
     before = data_files(tmp_path / "one" / "round-01")
     RunFolder(tmp_path / "one" / "round-01").shard("00-math-solve", 0).unlink()
