@@ -30,8 +30,7 @@ from flows.progress import reporting
 
 GENERATED = "vllm:generation_tokens_total"
 TICK_S = 0.2
-BENCH = "import argparse; from vllm.benchmarks.serve import add_cli_args, main; p = argparse.ArgumentParser(); "
-BENCH += "add_cli_args(p); main(p.parse_args())"  # `vllm bench serve` of the GPU build alone finds its own version
+BENCH = Path(__file__).with_name("bench_serve.py")
 
 
 @dataclass
@@ -115,12 +114,10 @@ def load_generator(server: Served, options: argparse.Namespace, prompts: Path, n
     result = prompts.with_name("bench.json")
     words = ["--backend", "openai-chat", "--base-url", server.root, "--endpoint", "/v1/chat/completions"]
     words += ["--model", str(server.model), "--served-model-name", server.model.name, "--dataset-name", "custom"]
-    words += ["--dataset-path", str(prompts), "--skip-chat-template", "--disable-shuffle", "--ignore-eos"]
+    words += ["--dataset-path", str(prompts), "--skip-chat-template", "--ignore-eos"]
     words += ["--num-prompts", str(number), "--custom-output-len", str(options.max_tokens), "--disable-tqdm"]
     words += ["--save-result", "--result-dir", str(result.parent), "--result-filename", result.name]
-    ended = subprocess.run(
-        [server.environment.python, "-c", BENCH, *words], capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run([server.environment.python, BENCH, *words], capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         sys.exit(f"vllm bench serve failed: {ended.stderr[-2000:]}")
     said: dict[str, Any] = json.loads(result.read_text())

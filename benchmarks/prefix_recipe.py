@@ -52,6 +52,7 @@ def _candidate(seed: Seed, messages: tuple[Message, ...], reply: Reply) -> Candi
         messages=(*messages, Message("assistant", reply.text)),
         parts={PART: reply.text},
         checks=(ResponseHygiene(reply.finish_reason, 1, 20_000, 1.0),),
+        calls=(),
     )
 
 

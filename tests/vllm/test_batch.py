@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -77,6 +78,6 @@ async def test_vllm_run_batch_answers_the_files_of_make(
     journals = {path: path.read_bytes() for path in run.glob("journal/*")}
     async with counting(chat.root) as (counter, url):
         config.write_text(CONFIG.format(url=url, seeds=SEEDS))
-        again = make(config, run)  # over HTTP now, and nothing is left to ask
+        again = await asyncio.to_thread(make, config, run)  # over HTTP now, and nothing is left to ask
     assert not counter.answered and again["accounts"] == made["accounts"]
     assert {path: path.read_bytes() for path in run.glob("journal/*")} == journals
