@@ -93,7 +93,7 @@ class RecipeScheduler:
                 await self._room_or_oldest()
                 if self._oldest_is_done():
                     break
-            shard = next(shards, None)
+            shard = await _next(shards)
             if shard is None:
                 return False
             self._window.append(asyncio.create_task(self._work(shard)))
@@ -146,6 +146,15 @@ class RecipeScheduler:
             self._put_off += summary.cut.startswith(PUT_OFF)
         self.taken(summary.shard, self.result.selection)
         self.judges.add(summary.judges)
+
+
+async def _next(shards: Iterator[int]) -> int | None:
+    """The next shard. In a thread: reading a corpus may take long, and requests under way must not wait for it."""
+    reading = asyncio.ensure_future(asyncio.to_thread(next, shards, None))
+    try:
+        return await asyncio.shield(reading)
+    finally:  # a thread cannot be stopped, and it writes to the run's folder
+        await asyncio.wait([reading])
 
 
 async def _cancel(tasks: deque[asyncio.Task[ShardSummary]]) -> None:

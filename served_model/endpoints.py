@@ -34,6 +34,8 @@ class Endpoint:
         self.sent = 0
         self.closed_until = 0.0  # loop time
         self.ejected = False
+        self.last_answer = float("-inf")  # loop time, of any kind
+        self.attempts: set[asyncio.Timeout] = set()  # under way
         self._first_cooldown_s = cooldown_s
         self._cooldown_s = cooldown_s
         self._faults = 0
@@ -62,12 +64,19 @@ class Endpoint:
         self.limit.finish(lease.epoch, now, overloaded=fault in (Fault.OVERLOADED, Fault.STALLED))
         if fault not in FAULTY:
             self._faults = 0
+            self.last_answer = now
             self._take_back()
             return 0.0
         self._faults += 1
         if fault is Fault.UNREACHABLE or self._faults >= FAULTS_TO_EJECT:
-            return self._eject(now)
+            return self.eject(now)
         return 0.0
+
+    def cut(self) -> None:
+        """End all attempts that are under way: each fails as stalled, and its request goes elsewhere."""
+        for attempt in self.attempts:
+            if not attempt.expired():
+                attempt.reschedule(asyncio.get_running_loop().time())
 
     def _take_back(self) -> None:
         if self.ejected:
@@ -76,7 +85,8 @@ class Endpoint:
             self.closed_until = 0.0
         self._cooldown_s = self._first_cooldown_s
 
-    def _eject(self, now: float) -> float:
+    def eject(self, now: float) -> float:
+        """Leave it out for a while; the seconds until the next try, 0 where it is left out already."""
         if now < self.closed_until:  # the other requests of the same failure
             return 0.0
         pause = self._cooldown_s
@@ -156,6 +166,13 @@ class EndpointPool:
         if pause:
             self._dispatch_in(pause)
         self.dispatch()
+
+    def give_up_on(self, endpoint: Endpoint) -> None:
+        """Leave an endpoint out that has gone silent, and have its requests sent elsewhere."""
+        pause = endpoint.eject(asyncio.get_running_loop().time())
+        if pause:
+            self._dispatch_in(pause)
+        endpoint.cut()
 
     def close_for(self, endpoint: Endpoint, seconds: float) -> None:
         """Leave an endpoint out because it said when to come back."""

@@ -17,6 +17,7 @@ import aiohttp
 
 from served_model.config import ModelConfig
 from served_model.endpoints import Endpoint, EndpointPool, Lease
+from served_model.health import HealthWatch
 from served_model.keys import request_key
 from served_model.listing import list_models
 from served_model.retry import Failure, Fault, pause_seconds
@@ -78,6 +79,7 @@ class ModelService:
             self._headers["Authorization"] = f"Bearer {config.api_key}"
         self._session: aiohttp.ClientSession | None = None
         self._watch: LoadWatch | None = None
+        self._health: HealthWatch | None = None
         self._last_key: tuple[ChatRequest, str] | None = None
         self._broken: ModelUnavailable | None = None
         self._last_reply = float("-inf")  # loop time
@@ -144,6 +146,8 @@ class ModelService:
         self._pool.close()
         if self._watch is not None:
             self._watch.stop()
+        if self._health is not None:
+            self._health.stop()
         if self._session is not None:
             await self._session.close()
 
@@ -169,19 +173,25 @@ class ModelService:
 
     async def _attempt(self, endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> Completion | Failure:
         self._requests += 1
+        attempt = asyncio.timeout(None)
+        endpoint.attempts.add(attempt)
         try:
-            async with self._open_session().post(
-                endpoint.url, data=body, headers=headers, allow_redirects=False
-            ) as response:
+            async with (
+                attempt,
+                self._open_session().post(endpoint.url, data=body, headers=headers, allow_redirects=False) as response,
+            ):
                 return read_answer(response.status, response.headers, await response.read(), self.config.api)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL) as error:
             return Failure(Fault.PERMANENT, one_line(f"{type(error).__name__}: {error}"))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Failure(Fault.UNREACHABLE, one_line(f"{type(error).__name__}: {error}"))
         except TimeoutError:
-            return Failure(Fault.STALLED, f"no answer within {self.config.timeout_s:g} s")
+            why = "gone silent" if attempt.expired() else f"no answer within {self.config.timeout_s:g} s"
+            return Failure(Fault.STALLED, why)
         except (aiohttp.ClientError, OSError) as error:
             return Failure(Fault.BROKEN, one_line(f"{type(error).__name__}: {error}"))
+        finally:
+            endpoint.attempts.discard(attempt)
 
     async def _judge(self, lease: Lease, failure: Failure, trouble: Trouble) -> float:
         """Seconds to pause before the next try; raises where there is none."""
@@ -245,4 +255,5 @@ class ModelService:
                 connector=connector, timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
             )
             self._watch = LoadWatch(self._pool, self._open_session)
+            self._health = HealthWatch(self._pool, self._open_session)
         return self._session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -173,3 +174,26 @@ async def test_a_failing_shard_ends_the_others(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full"):
         await scheduler.run(shards.write_seeds())
     assert cancelled == [1]
+
+
+async def test_a_corpus_that_takes_its_time_does_not_hold_up_what_is_in_work(tmp_path: Path) -> None:
+    """Its second shard can only be read once the first one has been worked, on the same event loop."""
+    run = config(None, lookahead=2)
+    plan = resolve(run).recipes[0]
+    shards = FakeShards(RunFolder(tmp_path), plan, [1] * 2, [0] * 2)
+    done = threading.Event()
+
+    def slow() -> Iterator[int]:
+        for shard in shards.write_seeds():
+            if shard == 1:
+                assert done.wait(60)
+            yield shard
+
+    async def work(job: ShardJob) -> ShardSummary:
+        summary = await shards.work(job)
+        done.set()
+        return summary
+
+    job = partial(ShardJob, run, tmp_path, 0)
+    result = await RecipeScheduler(plan, shards.folder, 2, SIZE, shards.halted, work, job, at_once).run(slow())
+    assert result.shards == 2

@@ -1,7 +1,11 @@
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
+from served_model import health
 from served_model.client import ChatClient
 from served_model.endpoints import FAULTS_TO_EJECT, Endpoint, EndpointPool
 from served_model.retry import Fault
@@ -165,3 +169,49 @@ async def test_a_slot_that_comes_together_with_a_cancellation_is_not_lost():
         await waiting
     assert pool.in_flight == 0
     pool.release(await pool.acquire(), Fault.NONE)
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Takes connections and reads requests, and never answers; its base URL and what it has read."""
+    seen: list[bytes] = []
+
+    async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            seen.append(data)
+        writer.close()
+
+    server = await asyncio.start_server(read, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", seen
+    finally:
+        server.close()
+
+
+async def test_requests_move_on_from_an_endpoint_that_never_answers(server, config_of, request_of, monkeypatch):
+    monkeypatch.setattr(health, "EVERY_S", 0.02)
+    monkeypatch.setattr(health, "TIMEOUT_S", 0.1)
+    async with silent_server() as (url, seen):
+        config = config_of(server, max_in_flight=20)  # waits 300 s for an answer
+        config = replace(config, base_urls=(*config.base_urls, url), timeout_s=300.0)
+        async with ChatClient({"default": config}) as client:
+            replies = await asyncio.gather(*(client.ask(request_of(seed=seed)) for seed in range(60)))
+            [counts] = client.snapshot().values()
+    assert len(replies) == len(server.seen) == 60
+    assert any(b"POST" in data for data in seen)
+    assert counts.faults["stalled"] > 0
+    assert counts.in_flight == 0
+
+
+async def test_a_slow_endpoint_that_answers_for_itself_keeps_its_requests(
+    server, second_server, config_of, request_of, answers, monkeypatch
+):
+    monkeypatch.setattr(health, "EVERY_S", 0.01)
+    for one in (server, second_server):
+        one.default = lambda seen: replace(answers.says("late"), delay_s=0.5)
+    async with ChatClient({"default": config_of(server, second_server)}) as client:
+        replies = await asyncio.gather(*(client.ask(request_of(seed=seed)) for seed in range(8)))
+        [counts] = client.snapshot().values()
+    assert {reply.text for reply in replies} == {"late"}
+    assert not counts.faults
+    assert counts.requests == 8
