@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import (
     acreate_link_artifact,
     acreate_markdown_artifact,
     acreate_progress_artifact,
-    aupdate_progress_artifact,
 )
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.context import FlowRunContext
 
@@ -32,6 +35,10 @@ from flows.settle import Published
 SAMPLES = 6
 """Records of each outcome in the samples artifact: what a person reads in two minutes."""
 REASONS = 3
+EVERY_S = 1.0
+"""Seconds between two updates at least: an update costs milliseconds of the run's own core."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -58,17 +65,31 @@ class _Recipe:
 
 @dataclass
 class LiveProgress:
-    """Progress of a run in the UI, moved on once a shard; outside of a flow run it does nothing."""
+    """Progress of a run in the UI, moved on by shards; outside of a flow run it does nothing."""
 
     plan: RunPlan
     spending: Spending  # of this view: the scheduler counts a shard later than it is shown
     recipes: dict[str, _Recipe] = field(default_factory=dict)
     table: UUID | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def begin(self) -> None:
-        """Make the artifacts."""
+    @asynccontextmanager
+    async def on_show(self) -> AsyncIterator[None]:
+        """Keep the artifacts up to date while inside."""
         if FlowRunContext.get() is None:
+            yield
             return
+        async with get_client() as client:
+            await self._begin()
+            keeper = asyncio.create_task(self._keep(client))
+            try:
+                yield
+                await self._show(client)
+            finally:
+                keeper.cancel()
+                await asyncio.gather(keeper, return_exceptions=True)
+
+    async def _begin(self) -> None:
         for plan in self.plan.recipes:
             recipe = self.recipes[plan.slug] = _Recipe(plan)
             if recipe.share is not None:
@@ -76,15 +97,14 @@ class LiveProgress:
         self.table = await acreate_markdown_artifact(key="live", markdown=self._markdown())
 
     async def shown(self, slug: str, work: Awaitable[ShardSummary]) -> ShardSummary:
-        """What a shard's work gives, once it is on show."""
+        """What a shard's work gives; it will be on show within about EVERY_S."""
         summary = await work
-        await self.shard(slug, summary)
+        if self.table is not None:
+            self._add(slug, summary)
+            self.news.set()
         return summary
 
-    async def shard(self, slug: str, summary: ShardSummary) -> None:
-        """Take a finished shard into account."""
-        if self.table is None:
-            return
+    def _add(self, slug: str, summary: ShardSummary) -> None:
         self.spending.add(summary)
         recipe = self.recipes[slug]
         accepted, records = summary.accepted_of
@@ -94,10 +114,25 @@ class LiveProgress:
         for count in summary.accounts:
             recipe.seeds += count.entered if count.stage == "propose" else 0
             recipe.reasons.update(count.reasons if count.stage in ("propose", "record") else {})
-        if recipe.artifact is not None and recipe.share is not None:
-            await aupdate_progress_artifact(recipe.artifact, round(100 * recipe.share, 1))
-        async with get_client() as client:
-            await client.update_artifact(self.table, ArtifactUpdate(data=self._markdown()))
+
+    async def _keep(self, client: PrefectClient) -> None:
+        while True:
+            await self.news.wait()
+            self.news.clear()
+            await self._show(client)
+            await asyncio.sleep(EVERY_S)
+
+    async def _show(self, client: PrefectClient) -> None:
+        """Where the API does not answer, the next one shows it: what is on show must not cost a run."""
+        updates = {one.artifact: round(100 * one.share, 1) for one in self.recipes.values() if one.share is not None}
+        try:
+            for artifact, percent_done in updates.items():
+                if artifact is not None:
+                    await client.update_artifact(artifact, ArtifactUpdate(data=percent_done))
+            if self.table is not None:
+                await client.update_artifact(self.table, ArtifactUpdate(data=self._markdown()))
+        except httpx.HTTPError as error:
+            logger.warning("the progress of the run is not shown: %s", type(error).__name__)
 
     def _markdown(self) -> str:
         headers = ("recipe", "accepted", "target", "records", "yield", "seeds", "shards")

@@ -139,11 +139,11 @@ async def _make_and_publish(
 ) -> Published:
     config = plan.config
     live = LiveProgress(plan, Spending(config))
-    await live.begin()
     progress.current().spends(lambda: spent_line(spending))
     batches = folder.batches if config.batch else None
     card = card_facts(folder, description, folder.root)
-    async with Ahead(folder, [recipe.slug for recipe in plan.recipes], card).working() as ahead:
+    ahead_of = Ahead(folder, [recipe.slug for recipe in plan.recipes], card)
+    async with live.on_show(), ahead_of.working() as ahead:
         async with workbench(config, paid_before(folder), batches) as bench, cache_watch(config) as caches:
             spending = Spending(config, bench.meter.usage)
             with observed(config.observe, bench):
