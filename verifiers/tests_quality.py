@@ -49,9 +49,24 @@ CHANCE = re.compile(
 )
 
 
+# What may stand in arguments that are spelled out, beside quoted texts and numbers: literals and how lists are written.
+BOOLEANS = frozenset({"True", "False", "true", "false"})
+LITERAL_WORDS = BOOLEANS | {
+    "None", "null", "nil", "undefined", "NULL", "NaN", "Infinity", "new", "int", "long", "double", "string",
+    "String", "List", "Map", "Set", "Arrays", "of", "asList", "array", "std", "vector", "vec", "Vec", "map",
+    "HashMap", "from", "to_string", "to_owned", "into", "i32", "i64", "u32", "u64", "f64", "usize", "L", "e", "E",
+    "f", "d",
+}  # fmt: skip
+WORD = re.compile(r"[A-Za-z_]\w*(?!\w|\s*=(?!=))")  # but for the names of keyword arguments
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
+
+
 @dataclass(frozen=True)
 class TestsQuality(Check):
     """The part holds tests of `entry_point` that can fail, and fail on wrong programs.
+
+    Where all calls spell their arguments out, at least `min_inputs` of them must differ: many assertions about one
+    input can have a high mutation score and still pass a program that is wrong elsewhere.
 
     `previous` are earlier tests that this part revises: a revision may correct what is expected, but must not assert
     less. Empty where there are none.
@@ -65,6 +80,7 @@ class TestsQuality(Check):
     min_assertions: int = 5
     previous: str = ""
     part: str = "tests"
+    min_inputs: int = 3
 
 
 async def verify(check: TestsQuality, candidate: Candidate, resources: Resources) -> Verdict:
@@ -81,6 +97,7 @@ async def verify(check: TestsQuality, candidate: Candidate, resources: Resources
         inventory = await _inventory(source, check, resources)
         earlier = await _inventory(check.previous, check, resources) if check.previous.strip() else None
         refusal = _weakness(inventory, check) or (_gutted(inventory, earlier) if earlier else None)
+        refusal = refusal or _few_inputs(inventory, check)
         stubs = _stubs(check, candidate.parts.get("signature", ""))
         return refusal or await _try_stubs((source, stubs), check, inventory, resources)
     except WorkerError as error:
@@ -119,6 +136,22 @@ def _weakness(inventory: Inventory, check: TestsQuality) -> Verdict | None:
     if evidence["assertions"] < check.min_assertions:
         return _verdict(Outcome.FAIL, "too_few_assertions", **evidence, required=check.min_assertions)
     return None
+
+
+def _few_inputs(inventory: Inventory, check: TestsQuality) -> Verdict | None:
+    inputs = _inputs(inventory)
+    if inputs is None or inputs >= check.min_inputs:
+        return None
+    return _verdict(Outcome.FAIL, "too_few_inputs", **_counts(inventory), inputs=inputs, required=check.min_inputs)
+
+
+def _inputs(inventory: Inventory) -> int | None:
+    """How many inputs are tried; None where the text does not tell, as in loops, or where there are but few to try."""
+    arguments = {call.partition("(")[2].removesuffix(")").strip() for call in inventory.calls()}
+    words = {word for text in arguments for word in WORD.findall(QUOTED.sub("0", text))}
+    if not words <= LITERAL_WORDS or {"", *BOOLEANS} & arguments:
+        return None
+    return len(arguments)
 
 
 def _gutted(inventory: Inventory, earlier: Inventory) -> Verdict | None:

@@ -27,6 +27,7 @@ EXPLAINED = {
     "no_real_assertion": "no assertion depends on the result of the function",
     "too_few_tests": "too few test functions hold a real assertion",
     "too_few_assertions": "too few different real assertions",
+    "too_few_inputs": "too few different inputs",
     "vacuous_tests": "a program that is plainly wrong passes all of them",
     "tests_gutted": "the new tests assert less than the ones they replace; restore what was removed or weakened",
     "rebinds_entry_point": "the tests must use the function that is given, not define their own",

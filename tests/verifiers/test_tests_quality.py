@@ -41,6 +41,8 @@ ACCEPTS = {
     "the same text about other calls": functions(
         *(f"got = square({n}) > 5\n    assert got is {n * n > 5}" for n in (0, 2, 3, -4, 10))
     ),
+    "in a loop": "def test_x():\n    for n in range(9):\n        assert square(n) == n * n\n"
+    + functions(*(f"assert square(2) == {form}" for form in ("4", "2 * 2", "2 + 2", "8 // 2"))),
     "through names": functions(*(f"got = square({n})\n    assert got == {n * n}" for n in (0, 2, 3, -4, 10))),
 }
 
@@ -55,6 +57,17 @@ REJECTS = {
         "itself": functions(*(f"assert square({n}) == square({n})" for n in range(6))),
         "never called": functions(*(f"assert {n} * {n} == {n * n}" for n in range(6))),
         "callable": functions(*("assert callable(square)" for _ in range(6))),
+    },
+    "too_few_inputs": {
+        "one input spelt in five ways": functions(
+            "assert square(3) == 9",
+            "assert not square(3) != 9",
+            "assert 9 == square(3)",
+            "assert [square(3)] == [9]",
+            "assert repr(square(3)) == '9'",
+        ),
+        "two": functions(*(f"assert square({n % 2 + 2}) == {(n % 2 + 2) ** 2} + {n} - {n}" for n in range(6))),
+        "by name": functions(*(f"assert square(n={n % 2 + 2}) + {n} == {(n % 2 + 2) ** 2 + n}" for n in range(6))),
     },
     "swallowed_assertion": {
         "bare": functions(*(f"try:\n        assert square({n}) == 9\n    except:\n        pass" for n in range(6))),
@@ -98,6 +111,13 @@ def candidate_of(tests: str) -> Candidate:
 async def quality(tests: str, resources: Resources, **fields: Any) -> Verdict:
     check = TestsQuality(**{"language": "python", "entry_point": "square", **fields})
     return await verify(check, candidate_of(tests), resources)
+
+
+async def test_few_inputs_are_enough_where_there_are_no_more(resources: Resources) -> None:
+    cases = [("True", "False"), ("False", "True")]
+    tests = functions(*(f"assert negate({given}) is {want}" for given, want in cases * 3))
+    verdict = await verify(TestsQuality("python", "negate", 5, 2), candidate_of(tests), resources)
+    assert verdict.outcome is Outcome.PASS, verdict
 
 
 @pytest.mark.parametrize("tests", ACCEPTS.values(), ids=ACCEPTS)
