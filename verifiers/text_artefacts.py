@@ -44,6 +44,9 @@ PHRASES = re.compile(
 )
 
 
+DIGIT = re.compile("[0-9]")
+
+
 @dataclass(frozen=True, slots=True)
 class Artefact:
     """What is wrong with a page: a snake_case reason, and the place in it."""
@@ -77,6 +80,8 @@ def _line_number_run(lines: Sequence[str]) -> str | None:
 def _run_in_a_line(lines: Sequence[str]) -> str | None:
     """`1 2 3 4 ... 34`: consecutive numbers with nothing but blanks between them, that are not the head of a table."""
     for index, line in enumerate(lines):
+        if not DIGIT.search(line):
+            continue
         tokens = line.split()
         length, start = _longest_run(tokens)
         least = WHOLE_LINE_RUN if length == len(tokens) else MIXED_LINE_RUN
