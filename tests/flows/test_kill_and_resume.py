@@ -124,7 +124,7 @@ def test_rehearse_survives_kills(tmp_path: Path, prefect_home: Path) -> None:
         assert not before & set(answered(out / "rehearsal" / "answer_key.jsonl")[count:])
         assert not wait_until_none(str(out)), "a process of the killed run is left"
     finish(rehearse(out))
-    assert kills >= KILLS // 2
+    assert kills >= KILLS // 4  # what is done is not done again, so later starts end sooner
     assert data_files(out) == data_files(reference)
     assert len(data_files(out)) > 8
 
