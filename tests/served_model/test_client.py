@@ -266,7 +266,9 @@ async def test_twenty_percent_of_all_faults_lose_nothing(server, config_of, requ
         replies = await asyncio.gather(*(client.ask(request_of(f"n{seed}", seed=seed)) for seed in range(400)))
         counts = client.snapshot()["m"]
     assert [reply.text for reply in replies] == [f"echo n{seed}" for seed in range(400)]
-    assert counts.requests == len(server.seen) == counts.replies + sum(counts.faults.values())
+    assert counts.requests == counts.replies + sum(counts.faults.values())
+    unseen = counts.requests - len(server.seen)  # given up by the clock before the server had read them
+    assert 0 <= unseen <= counts.faults["stalled"]
     assert counts.retries == counts.requests - 400
     assert counts.usage == Usage(3 * 400, 5 * 400)
 

@@ -122,7 +122,7 @@ async def test_of_a_known_question_a_right_sample_is_shown_and_nothing_is_paid_t
     keys = [model.scripted.key(request) for request in model.scripted.requests]
     assert len(set(keys)) < len(keys)  # judged again with the same keys: the journal replays them
     [pair] = graded_pairs(rows, {chain[-1].candidate.id})
-    assert (pair.good["content"][:12], pair.bad["content"]) == ("John Smeaton", "It was Winstanley.")
+    assert (pair.good[-1]["content"][:12], pair.bad[-1]["content"]) == ("John Smeaton", "It was Winstanley.")
 
 
 async def test_an_unknown_question_ends_as_a_refusal_over_confident_errors() -> None:
@@ -137,7 +137,7 @@ async def test_an_unknown_question_ends_as_a_refusal_over_confident_errors() -> 
         "knowledge_probe",
     }
     pairs = list(graded_pairs(rows, {last.candidate.id}))
-    assert [pair.good["content"] for pair in pairs] == [REFUSAL] * 2
+    assert [pair.good[-1]["content"] for pair in pairs] == [REFUSAL] * 2
     assert all(pair.rejected["reason"] == "confident_error" for pair in pairs)
     shown = {call.key for call in last.candidate.calls}
     assert not shown & {sample["key"] for sample in last.candidate.checks[-1].samples}  # type: ignore[attr-defined]
@@ -173,8 +173,8 @@ async def test_a_partly_known_question_is_a_pair_or_nothing(mixed: str, reasons:
         last = chain[-1].candidate
         assert last.metadata["exports"] == ["preference"]
         pairs = list(graded_pairs(rows, {last.id}))
-        assert {pair.good["content"] for pair in pairs} == {"It was John Smeaton."}
-        assert all("Smeaton" not in pair.bad["content"] for pair in pairs) and pairs
+        assert {pair.good[-1]["content"] for pair in pairs} == {"It was John Smeaton."}
+        assert all("Smeaton" not in pair.bad[-1]["content"] for pair in pairs) and pairs
 
 
 async def test_answers_that_say_nothing_are_no_case_for_a_refusal() -> None:
