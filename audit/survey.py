@@ -50,7 +50,6 @@ class Slice:
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # artefact -> id, detail
     _heap: list[tuple[str, int, Document]] = field(default_factory=list)
 
-    @property
     def of_length(self) -> dict[int, str]:
         """Per length class a document of the sample, where the sample has one."""
         return {length_class(document.text): document.id for document in reversed(self.sample)}

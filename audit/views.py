@@ -146,10 +146,11 @@ def _lengths(part: Slice, previous: object) -> Iterator[LengthBar]:
     now = length_shares(part.lengths)
     before = length_shares(previous["lengths"]) if isinstance(previous, dict) else None
     met = [index for index, pair in enumerate(zip(now, before or now, strict=True)) if any(pair)]
+    examples = part.of_length()
     for index in range(min(met), max(met) + 1):
         label = f"≤ {LENGTH_BOUNDS[index]:,}" if index < len(LENGTH_BOUNDS) else f"> {LENGTH_BOUNDS[-1]:,}"
         earlier = None if before is None else round(100 * before[index], 2)
-        yield LengthBar(label, part.lengths[index], round(100 * now[index], 2), earlier, part.of_length.get(index, ""))
+        yield LengthBar(label, part.lengths[index], round(100 * now[index], 2), earlier, examples.get(index, ""))
 
 
 def _pair(document: Document) -> Pair:

@@ -30,10 +30,10 @@ from curation.paraphrases import PARAPHRASE, Paraphrases
 from curation.phrases import OVERUSED
 from curation.quality import LOW, UNKNOWN
 from curation.row_hash import row_hash
+from curation.screens import repetition
 from curation.selection import content_hash
 from records.accounts import Accounts, StageCount
 from records.types import JSON, Drop, Outcome, Verdict
-from verifiers.repetition import find_repetition
 
 DUPLICATES = {EXACT: "exact_duplicate", NEAR: "near_duplicate", SEMANTIC: "semantic_duplicate"}
 BELOW = "below_threshold"
@@ -159,7 +159,9 @@ class Curation:
     def _passes(self, row: DatasetRow, drops: Drops) -> bool:
         drop = None
         if REPETITION in self._steps:
-            drop = self._counted(REPETITION, _repeats(row), drops)
+            repeats = repetition(row)
+            found = None if repeats is None else _drop(row, REPETITION, repeats.reason, repeats.evidence)
+            drop = self._counted(REPETITION, found, drops)
         if CONTAMINATION in self._steps and drop is None:
             match = self._contamination.find(row)
             found = None if match is None else _drop(row, CONTAMINATION, match.reason, match.evidence())
@@ -263,15 +265,6 @@ def _set_aside(count: StageCount, outcome: Outcome, reason: str) -> None:
     else:
         count.unjudged += 1
     count.reasons[reason] += 1
-
-
-def _repeats(row: DatasetRow) -> Drop | None:
-    for text in row.taught:
-        found = find_repetition(text)
-        if found is not None:
-            evidence = {"share": round(found.share, 4), "limit": found.limit}
-            return _drop(row, REPETITION, found.reason, evidence)
-    return None
 
 
 def _drop(row: DatasetRow, step: str, reason: str, evidence: Mapping[str, JSON]) -> Drop:

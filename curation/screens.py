@@ -69,9 +69,9 @@ class Screens:
     def by_itself(self, messages: Sequence[Mapping[str, Any]]) -> Refusal | None:
         """What is wrong with the record, whatever others there are."""
         row = _row(messages)
-        repetition = _repetition(row) if self._rules.repetition else None
-        if repetition is not None or self._contamination is None:
-            return repetition
+        repeats = repetition(row) if self._rules.repetition else None
+        if repeats is not None or self._contamination is None:
+            return repeats
         match = self._contamination.find(row)
         return Refusal(match.reason, match.evidence()) if match else None
 
@@ -115,7 +115,8 @@ def _row(messages: Sequence[Mapping[str, Any]]) -> DatasetRow:
     return DatasetRow("", turns, tuple(turn.content for turn in turns if turn.role == "user"), {})
 
 
-def _repetition(row: DatasetRow) -> Refusal | None:
+def repetition(row: DatasetRow) -> Refusal | None:
+    """What of the row's taught texts repeats itself."""
     for text in row.taught:
         found = find_repetition(text)
         if found is not None:

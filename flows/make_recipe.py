@@ -137,10 +137,7 @@ class RecipeScheduler:
         self.result.accounts.add(summary.accounts)
         selection = self.result.selection
         rows = read_rows([self.folder.shard(self.plan.slug, summary.shard)], selection.columns)
-        if selection.screens:  # milliseconds a record, which the requests under way must not wait for
-            await asyncio.to_thread(selection.add, rows)
-        else:
-            selection.add(rows)
+        await asyncio.to_thread(selection.add, rows)  # requests under way do not wait for it
         if summary.cut:
             self.result.ended = summary.cut
             self._put_off += summary.cut.startswith(PUT_OFF)

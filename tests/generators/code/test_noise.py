@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from generators.code.proving import without_tests
-from generators.code.solve_with_tests import RECIPE
-from records.types import Outcome, Record
-from sandbox import open_sandbox
+from records.types import Record
 from served_model.scripted import ScriptedModel
 from tests.generators.code.test_solve_with_tests import (
     EXPECTED,
     GOOD_TESTS,
     RIGHT,
-    SEED,
     WRONG,
     Script,
+    attempts,
+    reasons,
     resources_of,
     revision,
     written_tests,
 )
-from verifiers import verify_all
 from verifiers.base import Resources as VerifierResources
-from verifiers.workers import ProcessPool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,34 +32,15 @@ OTHER = "def even_squares(numbers):\n    return sum(n**2 for n in numbers if not
 FORGETFUL = "def even_squares(numbers):\n    return sum(n**2 for n in numbers if not n % 2 and n != 6)\n"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tools() -> AsyncIterator[VerifierResources]:
-    sandbox, workers = open_sandbox(), ProcessPool(1)
-    yield VerifierResources(sandbox, workers)
-    await workers.aclose()
-    await sandbox.aclose()
-
-
-async def run_chain(script: Script, tools: VerifierResources, **settings: Any) -> tuple[list[Record], list[str]]:
+async def run_chain(script: Script, judges: VerifierResources, **settings: Any) -> tuple[list[Record], list[str]]:
     model = ScriptedModel(script)
-    resources = replace(resources_of(model, **{**VOTES, **settings}), sandbox=tools.sandbox)
-    (candidate,) = await RECIPE.propose(SEED, resources)
-    records = [Record(candidate, await verify_all(candidate, tools))]
-    assert RECIPE.revise is not None
-    while records[-1].outcome is Outcome.FAIL:
-        revised = await RECIPE.revise(records, resources)
-        if revised is None:
-            break
-        records.append(Record(revised, await verify_all(revised, tools)))
+    resources = replace(resources_of(model, **{**VOTES, **settings}), sandbox=judges.sandbox)
+    records = await attempts(resources, judges)
     return records, [request.prompt.rpartition("/")[2] for request in model.requests]
 
 
-def reasons(records: Sequence[Record]) -> list[str]:
-    return [record.deciding.reason for record in records]
-
-
-async def test_a_wrong_test_is_dropped_without_asking(tools: VerifierResources) -> None:
-    records, asked = await run_chain(Script(tests=NOISY, others=[OTHER, RIGHT]), tools, max_mutants=10)
+async def test_a_wrong_test_is_dropped_without_asking(judges: VerifierResources) -> None:
+    records, asked = await run_chain(Script(tests=NOISY, others=[OTHER, RIGHT]), judges, max_mutants=10)
     assert reasons(records) == ["failed_assertion", "independent_solutions_agree"]
     assert "revise" not in asked
     final = records[-1].candidate
@@ -86,20 +62,20 @@ async def test_a_wrong_test_is_dropped_without_asking(tools: VerifierResources) 
     ],
 )
 async def test_anything_else_is_for_the_model_to_revise(
-    tools: VerifierResources, script: Script, settings: dict[str, Any]
+    judges: VerifierResources, script: Script, settings: dict[str, Any]
 ) -> None:
     script.revisions = [revision("solution", RIGHT)] * 2
-    records, asked = await run_chain(script, tools, rounds=1, **settings)
+    records, asked = await run_chain(script, judges, rounds=1, **settings)
     assert "revise" in asked
     assert all("dropped_tests" not in record.candidate.metadata for record in records)
 
 
-async def test_what_was_dropped_is_not_missed_by_later_tests_and_anything_else_is(tools: VerifierResources) -> None:
+async def test_what_was_dropped_is_not_missed_by_later_tests_and_anything_else_is(judges: VerifierResources) -> None:
     weak = written_tests({"[]": 0, "[1]": 0, "[3]": 0, "[5]": 0, "[1, 3]": 0, "[4]": 17})
     better = written_tests({"[]": 0, "[1]": 0, "[3]": 0, "[5]": 0, "[1, 3]": 0, **EXPECTED})
     for tests, last in ((better, "independent_solutions_agree"), (GOOD_TESTS, "tests_gutted")):
         script = Script(tests=weak, others=[OTHER, RIGHT], revisions=[revision("tests", tests)])
-        records, _ = await run_chain(script, tools, max_mutants=10, rounds=2)
+        records, _ = await run_chain(script, judges, max_mutants=10, rounds=2)
         assert reasons(records)[:2] == ["failed_assertion", "vacuous_tests"]
         assert records[2].deciding.reason == last, records[2].deciding
 

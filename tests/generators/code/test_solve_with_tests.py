@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from pydantic import ValidationError
 
 from exports import preference
@@ -19,7 +18,6 @@ from generators.code.solve_with_tests import RECIPE, SolveWithTests, posing
 from generators.recipe import Resources, SeedRefused
 from records.schema import record_row
 from records.types import Candidate, Outcome, Record, Seed, Verdict
-from sandbox import open_sandbox
 from served_model.prompts import load_prompt
 from served_model.scripted import ScriptedModel
 from served_model.types import ChatRequest, Reply, RequestRefused, UnreadableReply, Usage
@@ -30,7 +28,6 @@ from verifiers.code_static import CodeStatic
 from verifiers.code_tests import CodeTests
 from verifiers.tests_quality import TestsQuality
 from verifiers.tests_strength import TestsStrength
-from verifiers.workers import ProcessPool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -102,18 +99,8 @@ async def propose(script: Callable[[ChatRequest], Any], **settings: Any) -> Cand
     return candidate
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def judges() -> AsyncIterator[VerifierResources]:
-    sandbox, workers = open_sandbox(), ProcessPool(1)
-    yield VerifierResources(sandbox, workers)
-    await workers.aclose()
-    await sandbox.aclose()
-
-
-async def run_chain(script: Script, judges: VerifierResources, **settings: Any) -> tuple[list[Record], ScriptedModel]:
+async def attempts(resources: Resources, judges: VerifierResources) -> list[Record]:
     """The driver in miniature: propose, verify, revise while the last attempt failed."""
-    model = ScriptedModel(script)
-    resources = resources_of(model, **settings)
     (candidate,) = await RECIPE.propose(SEED, resources)
     records = [Record(candidate, await verify_all(candidate, judges))]
     assert RECIPE.revise is not None
@@ -122,7 +109,13 @@ async def run_chain(script: Script, judges: VerifierResources, **settings: Any) 
         if revised is None:
             break
         records.append(Record(revised, await verify_all(revised, judges)))
-    return records, model
+    return records
+
+
+async def run_chain(script: Script, judges: VerifierResources, **settings: Any) -> tuple[list[Record], ScriptedModel]:
+    model = ScriptedModel(script)
+    resources = resources_of(model, **settings)
+    return await attempts(resources, judges), model
 
 
 def reasons(records: Sequence[Record]) -> list[str]:
