@@ -153,7 +153,7 @@ def test_planted_anomalies_stand_on_the_first_screen_of_the_audit(tmp_path: Path
             place = page.locator(".findings strong", has_text=name).first.bounding_box()
             assert place is not None and place["y"] < 900, name
         page.locator(".findings a").first.click()
-        assert page.locator("details.record[open]").count() == 1
+        expect(page.locator("details.record[open]")).to_have_count(1)
         page.locator("h3").first.scroll_into_view_if_needed()
         page.screenshot(path=screenshots / "audit.png", full_page=True)
 
